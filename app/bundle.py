@@ -1,0 +1,198 @@
+"""A ModelBundle: one folder with a graph, its vocabulary or scaler, its contract, its checksums and its own test.
+
+    models/<task>/<version>/
+        model.onnx                  named inputs and outputs, dynamic batch and time
+        vocab.json | scaler.json    what turns raw input into tensors
+        golden.json                 raw inputs with the answers of the network that was exported, and a tolerance
+        recipe.toml                 the settings that made it
+        card.md                     trained on what, scores what, not for what
+        bundle.json                 the manifest: contract, metrics, SHA-256 of every other file
+    models/<task>/CURRENT           the version that is served
+
+No code and no pickle. A bundle is written under another name and renamed, so half a bundle cannot exist.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+CURRENT = "CURRENT"
+ASSETS = {"sentiment": "vocab.json", "rainfall": "scaler.json", "music": "vocab.json"}
+
+
+class BundleError(Exception):
+    """The bundle cannot be served; the message names the file and the reason."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TensorContract(_Part):
+    """One input or output of the graph. `shape` holds sizes and the names of free axes."""
+
+    dtype: Literal["float32", "int32", "int64"]
+    shape: list[int | str]
+    unit: str
+    meaning: str
+
+
+class Manifest(_Part):
+    """bundle.json."""
+
+    format: Literal[1]
+    task: Literal["sentiment", "rainfall", "music"]
+    version: str = Field(pattern=r"^[0-9]{8}-(rnn|lstm|gru)-[0-9a-f]{6}$")
+    cell: Literal["rnn", "lstm", "gru"]
+    precision: Literal["fp32", "int8"]
+    created: str
+    inputs: dict[str, TensorContract]
+    outputs: dict[str, TensorContract]
+    settings: dict[str, Any]
+    vocabulary_size: int = Field(gt=0)
+    metrics: dict[str, float | str]
+    data: dict[str, Any]
+    sha256: dict[str, str]
+
+
+class GoldenCase(_Part):
+    """A raw input and the plain numbers of its answer."""
+
+    input: Any
+    numbers: list[float]
+
+
+class Golden(_Part):
+    """The bundle's own test: each number within `tolerance` (absolute, or relative to numbers above 1)."""
+
+    tolerance: float = Field(gt=0)
+    cases: list[GoldenCase] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A bundle whose files are present, whole and consistent. Whether the graph fits is for the Predictor to find."""
+
+    folder: Path
+    manifest: Manifest
+    asset: list[Any]
+    golden: Golden
+
+    @property
+    def graph(self) -> bytes:
+        return (self.folder / "model.onnx").read_bytes()
+
+    @property
+    def card(self) -> str:
+        return (self.folder / "card.md").read_text("utf-8")
+
+
+def read_bundle(folder: Path) -> ModelBundle:
+    """Format known, files present, checksums, vocabulary size. Raises BundleError."""
+    manifest = _manifest(folder)
+    asset_file = ASSETS[manifest.task]
+    required = {"model.onnx", asset_file, "golden.json", "recipe.toml", "card.md"}
+    if missing := required - manifest.sha256.keys():
+        raise BundleError(f"{folder / MANIFEST}: no checksum for {', '.join(sorted(missing))}")
+    for name, expected in manifest.sha256.items():
+        _check_file(folder, name, expected)
+    asset = _json(folder / asset_file)
+    if not isinstance(asset, list) or len(asset) != manifest.vocabulary_size:
+        got = f"{len(asset)} entries" if isinstance(asset, list) else type(asset).__name__
+        raise BundleError(f"{folder / asset_file}: {got}, the manifest says {manifest.vocabulary_size}")
+    try:
+        golden = Golden.model_validate(_json(folder / "golden.json"))
+    except ValidationError as error:
+        raise BundleError(f"{folder / 'golden.json'}: {_first(error)}") from error
+    return ModelBundle(folder, manifest, asset, golden)
+
+
+def current_folder(models: Path, task: str) -> Path:
+    """The folder of the version that `models/<task>/CURRENT` names. Raises BundleError."""
+    pointer = models / task / CURRENT
+    try:
+        version = pointer.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{pointer}: not readable: {type(error).__name__}") from error
+    folder = models / task / version
+    if not version or Path(version).name != version or not folder.is_dir():
+        raise BundleError(f"{pointer}: names {version[:80]!r}, which is no folder beside it")
+    return folder
+
+
+def set_current(models: Path, task: str, version: str) -> None:
+    """Serve this version from the next start on. Raises BundleError if there is none."""
+    if not (models / task / version / MANIFEST).is_file():
+        raise BundleError(f"{models / task}: no version {version!r}")
+    part = models / task / f"{CURRENT}.part"
+    part.write_text(version + "\n", "utf-8")
+    part.rename(models / task / CURRENT)
+
+
+def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> Path:
+    """Write `files` and the manifest, with their checksums, to models/<task>/<version> in one step; the folder.
+
+    Raises BundleError if the parts do not make a whole bundle or the version exists with other content.
+    """
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    checked = Manifest.model_validate({**manifest, "format": FORMAT, "sha256": sha256})
+    home = models / checked.task
+    part, folder = home / f".{checked.version}.part", home / checked.version
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name, content in files.items():
+        (part / name).write_bytes(content)
+    (part / MANIFEST).write_text(json.dumps(checked.model_dump(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    try:
+        read_bundle(part)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    content = _json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        got = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise BundleError(f"{path}: format {got!r} is unknown, expected {FORMAT}")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise BundleError(f"{path}: {_first(error)}") from error
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    if Path(name).name != name:
+        raise BundleError(f"{folder / MANIFEST}: {name!r} is not the plain name of a file in the bundle")
+    try:
+        with (folder / name).open("rb") as file:
+            got = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BundleError(f"{folder / name}: {error.strerror}") from error
+    if got != expected:
+        raise BundleError(f"{folder / name}: SHA-256 is {got[:12]}..., the manifest says {expected[:12]}...")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: no JSON: {type(error).__name__}") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,0 +1,162 @@
+"""The request log: RequestRecord, one row for every request answered under /v1, and RequestLog, its one writer."""
+
+import asyncio
+import json
+import logging
+import queue
+import threading
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Engine, Integer, String, insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from app.database import is_migrated
+
+log = logging.getLogger(__name__)
+
+_MOST_ROWS_A_COMMIT = 256
+_CLOSE = object()
+
+Row = dict[str, Any]
+
+
+class LogUnavailable(Exception):
+    """The database did not take the row."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant in UTC; SQLite would hand it back without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """The one schema."""
+
+
+class RequestRecord(Base):
+    """One answered request. Durations are milliseconds, sizes bytes; `None` where it does not apply."""
+
+    __tablename__ = "requests"
+
+    request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    method: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(String(512))
+    status: Mapped[int] = mapped_column(Integer)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    task: Mapped[str | None] = mapped_column(String(32))
+    model_version: Mapped[str | None] = mapped_column(String(64))
+    items: Mapped[int | None] = mapped_column(Integer)
+    encode_ms: Mapped[float | None]
+    queue_ms: Mapped[float | None]
+    run_ms: Mapped[float | None]
+    total_ms: Mapped[float]
+    request_bytes: Mapped[int] = mapped_column(Integer)
+    response_bytes: Mapped[int] = mapped_column(Integer)
+    stream: Mapped[str | None] = mapped_column(String(16))
+    client: Mapped[str | None] = mapped_column(String(64))
+    client_request_id: Mapped[str | None] = mapped_column(String(128))
+    inputs: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    outputs: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+
+
+class RequestLog:
+    """One writer thread. All rows that wait are committed together, and `write` returns when its row is on disk."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="request-log", daemon=True)
+        self._thread.start()
+
+    async def write(self, row: Row) -> None:
+        """Returns once the row is committed. Raises LogUnavailable."""
+        done: Future[None] = Future()
+        self._waiting.put((row, done))
+        await asyncio.wrap_future(done)
+
+    def find(self, request_id: str) -> RequestRecord | None:
+        """The stored record, committed before its answer left. Raises LogUnavailable."""
+        try:
+            with Session(self._engine) as session:
+                return session.get(RequestRecord, request_id)
+        except SQLAlchemyError as error:
+            raise LogUnavailable(type(error).__name__) from error
+
+    def fault(self) -> str | None:
+        """Why rows cannot be written, or None."""
+        try:
+            return None if is_migrated(self._engine) else "the database is not migrated; run `gatehouse migrate`"
+        except SQLAlchemyError as error:
+            log.warning("the request log's database cannot be used: %s", error)
+            return f"the database cannot be used: {type(error).__name__}"
+
+    def close(self) -> None:
+        """Writes what waits, then lets go of the database."""
+        self._waiting.put(_CLOSE)
+        self._thread.join()
+        self._engine.dispose()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not _CLOSE:
+            group = [first, *self._more()]
+            try:
+                self._insert([row for row, _ in group])
+            except SQLAlchemyError as error:
+                log.error("%d rows could not be committed together: %s", len(group), error)
+                self._one_by_one(group)
+            else:
+                for _, done in group:
+                    done.set_result(None)
+
+    def _more(self) -> list[Any]:
+        """What else waits by now."""
+        more: list[Any] = []
+        while len(more) < _MOST_ROWS_A_COMMIT - 1:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is _CLOSE:
+                self._waiting.put(_CLOSE)
+                break
+            more.append(item)
+        return more
+
+    def _one_by_one(self, group: list[Any]) -> None:
+        """One bad row must not take its neighbours with it."""
+        for row, done in group:
+            try:
+                self._insert([row])
+            except SQLAlchemyError as error:
+                done.set_exception(LogUnavailable(type(error).__name__))
+            else:
+                done.set_result(None)
+
+    def _insert(self, rows: list[Row]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(insert(RequestRecord), rows)
+
+
+def as_payload(body: bytes) -> Any:
+    """A body as it is stored: parsed where it is JSON, as text where it is not, None where it is empty."""
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")

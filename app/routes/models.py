@@ -1,0 +1,41 @@
+"""GET /v1/models."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+
+from app.house import HouseDep
+from app.predictor import TASKS
+from app.routes.problems import problems
+from app.runner import Runner
+from app.schemas import LIMITS, ModelDescription, ModelList, UnavailableModel
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", summary="What is served", responses=problems(500))
+async def models(house: HouseDep) -> ModelList:
+    """Every task with its bundle, or with the reason why it has none."""
+    return ModelList(
+        models=[_description(runner) for _, runner in house.registry],
+        unavailable=[UnavailableModel(task=task, reason=reason) for task, reason in house.registry.faults.items()],
+    )
+
+
+@router.get("/{task}", summary="One task's model", responses=problems(404, 500, 503))
+async def model(task: str, house: HouseDep) -> ModelDescription:
+    """Version, cell, metrics, input contract, limits and card of the bundle that answers a task."""
+    if task not in TASKS:
+        raise HTTPException(404, f"no task {task[:40]!r}; there are {', '.join(TASKS)}")
+    return _description(house.registry.runner(task))
+
+
+def _description(runner: Runner[Any]) -> ModelDescription:
+    predictor = runner.predictor
+    return ModelDescription(
+        **predictor.manifest.model_dump(exclude={"format", "sha256", "settings", "vocabulary_size"}),
+        provider=predictor.provider,
+        limits=LIMITS[predictor.manifest.task],
+        card=predictor.bundle.card,
+    )

@@ -1,0 +1,72 @@
+"""The model card: what a bundle was trained on, what it scores, what it is not for (Mitchell et al. 2019)."""
+
+from typing import Any
+
+from training.recipe import Recipe
+
+_WHAT = {
+    "sentiment": "Probability that a text is positive.",
+    "rainfall": "Millimetres of rain at a gauge in an hour of polarimetric radar scans, with a 90 % interval.",
+    "music": "Probability of each next character of a tune in ABC notation.",
+}
+_DATA = {
+    "sentiment": (
+        "Large Movie Review Dataset (Maas et al. 2011): labelled training half; the unlabelled reviews for word vectors. "
+        "Validation reviews belong to movies of which no review was learned from."
+    ),
+    "rainfall": (
+        "Hours of *How Much Did It Rain? II* (Kaggle 2015). Hours with a gauge of 73 mm or more are clogged or broken "
+        "gauges and are neither learned from nor counted in `mae_mm`, only in `all_mae_mm`."
+    ),
+    "music": (
+        "Traditional tunes in ABC notation: O'Neill's, Ryan's Mammoth Collection, Aird's Airs, the Nottingham database, "
+        "Irish sessions and others. Tunes that begin alike stay in one split."
+    ),
+}
+_NOT_FOR = {
+    "sentiment": (
+        "Languages other than English; subjects far from films and products; sarcasm it has no context for; decisions "
+        "about a person."
+    ),
+    "rainfall": (
+        "Snow and hail; radars other than the US WSR-88D network; warnings on which lives depend. With few hours learned "
+        "from, the interval is wide and the estimate of downpours too low."
+    ),
+    "music": "Anything but melodies in the style of the collections; telling who wrote a tune.",
+}
+
+
+def card(manifest: dict[str, Any], recipe: Recipe) -> str:
+    """Markdown."""
+    task, data = manifest["task"], manifest["data"]
+    shape = recipe.model
+    net = f"{shape.layers} {'bidirectional ' if shape.bidirectional else ''}{recipe.cell.upper()} layer(s) of {shape.hidden}"
+    sizes = ", ".join(f"{count} {name}" for name, count in data["split_sizes"].items())
+    rejected = ", ".join(f"{count} ({reason})" for reason, count in data["rejected"].items()) or "none"
+    rows = "\n".join(f"| {name} | {value} |" for name, value in manifest["metrics"].items())
+    return f"""# {task} {manifest["version"]}
+
+{_WHAT[task]}
+
+- Network: {net}, served in {manifest["precision"]}.
+- Made: {manifest["created"]}, from `recipe.toml` beside this card (seed {recipe.training.seed}).
+
+## Trained on
+
+{_DATA[task]}
+
+{data["kept"]} {data["unit"]} used, rejected: {rejected}. Split by group with seed {data["split_seed"]}: {sizes}.
+
+## Scores
+
+| score | value |
+| --- | --- |
+{rows}
+
+`fp32` and `int8` are the graph before and after quantisation, on the same examples; the best epoch was chosen on the
+validation set. To measure again: `gatehouse evaluate {task} --data PATH`.
+
+## Not for
+
+{_NOT_FOR[task]}
+"""

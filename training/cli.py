@@ -1,0 +1,129 @@
+"""The training commands of `gatehouse`. Torch and polars are loaded only when a command runs."""
+
+import logging
+import os
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+RECIPES = Path(__file__).parent / "recipes"
+
+commands = typer.Typer(no_args_is_help=True, help="Train, evaluate and fetch data.")
+data_commands = typer.Typer(no_args_is_help=True, help="Fetch and inspect data sets.")
+commands.add_typer(data_commands, name="data")
+
+
+class TaskName(StrEnum):
+    """The tasks there are."""
+
+    sentiment = "sentiment"
+    rainfall = "rainfall"
+    music = "music"
+
+
+class PublicData(StrEnum):
+    """The data sets that can be fetched."""
+
+    imdb = "imdb"
+    rainfall = "rainfall"
+
+
+class Part(StrEnum):
+    """What a bundle is scored on."""
+
+    validation = "validation"
+    test = "test"
+    all = "all"
+
+
+_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-gru", "music": "music-lstm"}
+_DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music"}
+
+RunsOption = Annotated[Path, typer.Option(help="Folder for checkpoints, logs, curves and recorded splits.")]
+ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help="Folder of the bundles.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(help="File or folder with the data. Default: the task's folder under $GATEHOUSE_DATA or data/."),
+]
+
+
+@commands.command("train")
+def train_command(
+    task: TaskName,
+    recipe: Annotated[Path | None, typer.Option(help="TOML file. Default: the task's own in training/recipes.")] = None,
+    data: DataOption = None,
+    runs: RunsOption = Path("runs"),
+    models: ModelsOption = Path("models"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run of this recipe.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="One batch of everything.")] = False,
+) -> None:
+    """Train a network by a recipe, export it and seal it as a bundle, which is served from the next start on.
+
+    A run that was killed goes on with the epoch it was in. The log, the curves and the splits are in RUNS/<recipe>.
+    """
+    from training.recipe import RecipeError, read_recipe
+    from training.train import train
+
+    _log_to_console()
+    path = recipe or RECIPES / f"{_DEFAULT_RECIPES[task]}.toml"
+    if (found := read_recipe(path).task) != task:
+        raise RecipeError(f"{path} is a recipe for {found}, not for {task}")
+    folder = train(path, _data(task, data), runs, models, fresh=fresh, dry_run=dry_run)
+    typer.echo(f"sealed {folder}")
+
+
+@commands.command("evaluate")
+def evaluate_command(
+    task: TaskName,
+    data: DataOption = None,
+    part: Annotated[Part, typer.Option(help="Score on this part, as the bundle's recipe splits the data.")] = Part.validation,
+    version: Annotated[str | None, typer.Option(help="Default: the version that is served.")] = None,
+    runs: RunsOption = Path("runs"),
+    models: ModelsOption = Path("models"),
+) -> None:
+    """Score a bundle's graph, as it is served, on real data."""
+    from app.bundle import current_folder, read_bundle
+    from training.train import evaluate
+
+    folder = models / task / version if version else current_folder(models, task)
+    scores = evaluate(read_bundle(folder), _data(task, data), part, runs)
+    typer.echo(f"{folder.name} on {part}")
+    for name, value in scores.items():
+        typer.echo(f"  {name:32} {value:.4f}")
+
+
+@data_commands.command("fetch")
+def fetch_command(name: PublicData, folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("data")) -> None:
+    """Download a public data set from Kaggle (needs an account: see `kagglehub`)."""
+    from training.data.fetch import fetch
+
+    typer.echo(f"fetched {fetch(name, folder / ('imdb' if name == PublicData.imdb else 'rain'))}")
+
+
+@data_commands.command("check")
+def check_command(task: TaskName, data: DataOption = None) -> None:
+    """Read a data set as training would; say what is kept and what is rejected and why."""
+    from training.data.imdb import read_reviews
+    from training.data.rain import read_hours
+    from training.data.tunes import read_tunes
+
+    path = _data(task, data)
+    with TemporaryDirectory() as work:
+        read = {
+            TaskName.sentiment: lambda: read_reviews(path)[1],
+            TaskName.rainfall: lambda: read_hours(path, Path(work))[1],
+            TaskName.music: lambda: read_tunes(path)[1],
+        }
+        typer.echo(str(read[task]()))
+
+
+def _data(task: TaskName, given: Path | None) -> Path:
+    return given or Path(os.environ.get("GATEHOUSE_DATA", "data")) / _DEFAULT_DATA[task]
+
+
+def _log_to_console() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("gensim").setLevel(logging.WARNING)

@@ -1,0 +1,200 @@
+"""From a trained network to a sealed bundle: build the graph, quantise it, check it against the network, write it down."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import onnx
+import onnxruntime as ort
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from app.bundle import FORMAT, seal_bundle
+from app.tasks.music import Music
+from app.tasks.rainfall import Rainfall
+from app.tasks.sentiment import Sentiment
+from app.tasks.task import Run, Tensors
+from training.card import card
+from training.data.batches import Example
+from training.graph import build_graph
+from training.learners.learner import Learner, Scores
+from training.loop import Checkpoint, as_run
+from training.model import TaskNet
+from training.recipe import Recipe
+
+MOST_BYTES = 10_000_000
+
+_TASKS: dict[str, Any] = {"sentiment": Sentiment, "rainfall": Rainfall, "music": Music}
+_FP32_TOLERANCE = 1e-4
+_DTYPES: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
+_MEANINGS = {
+    "ids": ("index in the vocabulary", "words or characters of each sequence, zero beyond its length"),
+    "lengths": ("steps", "how many steps of each sequence are real"),
+    "scans": ("scaled as scaler.json says", "features of each scan in time order, zero beyond the hour's length"),
+    "logit": ("log-odds", "of positive; a probability after division by the temperature and a sigmoid"),
+    "quantiles_mm": ("mm", "5 %, 50 % and 95 % quantiles of the hour's rain"),
+    "logits": ("unnormalised log-probability", "of each next character"),
+    "h": ("1", "the layers' outputs after the step before; zeros at the start"),
+    "c": ("1", "the layers' cell states after the step before; zeros at the start"),
+    "next_h": ("1", "the layers' outputs after the last step"),
+    "next_c": ("1", "the layers' cell states after the last step"),
+}
+
+
+class ExportError(Exception):
+    """The graph does not compute what the network does, or is too large; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A graph with its scores on the validation and test sets."""
+
+    graph: onnx.ModelProto
+    precision: str
+    validation: Scores
+    test: Scores
+
+
+def session_run(graph: onnx.ModelProto) -> Run:
+    """The graph on onnxruntime's CPU provider, as the function that tasks call."""
+    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(feeds: Tensors) -> Tensors:
+        return dict(zip(names, session.run(names, feeds), strict=True))
+
+    return run
+
+
+def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet, best: Checkpoint, models: Path) -> Path:
+    """Seal the network as models/<task>/<version>; the folder. Raises ExportError before anything is written."""
+    network = network.cpu()
+    task = _TASKS[recipe.task].from_bundle(learner.settings, learner.asset.content)
+    torch_run = as_run(network, next(network.parameters()).device)
+    expected = [task.numbers(torch_run, raw) for raw in learner.golden_inputs]
+    full = _candidate(learner, build_graph(network), "fp32")
+    _check(task, session_run(full.graph), learner.golden_inputs, expected, _FP32_TOLERANCE)
+    chosen, tolerance = full, _FP32_TOLERANCE
+    metrics = _metrics(full)
+    if recipe.export.precision == "int8":
+        small = _candidate(learner, quantise(full.graph), "int8")
+        metrics |= _metrics(small)
+        if _loss(learner, full, small) <= recipe.export.most_loss:
+            chosen, tolerance = small, _observed_tolerance(task, session_run(small.graph), learner, expected)
+    content = chosen.graph.SerializeToString()
+    if len(content) > MOST_BYTES:
+        raise ExportError(f"the {chosen.precision} graph has {len(content)} bytes, a bundle's may have {MOST_BYTES}")
+    manifest = _manifest(learner, recipe, chosen, best, metrics, content)
+    golden = {
+        "tolerance": tolerance,
+        "cases": [{"input": raw, "numbers": numbers} for raw, numbers in zip(learner.golden_inputs, expected, strict=True)],
+    }
+    files = {
+        "model.onnx": content,
+        learner.asset.file: _json(learner.asset.content),
+        "golden.json": _json(golden),
+        "recipe.toml": recipe_text.encode(),
+        "card.md": card(manifest, recipe).encode(),
+    }
+    return seal_bundle(models, manifest, files)
+
+
+def quantise(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """int8 weights with activations quantised on the fly: LSTM, matrix products and embedding lookups."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        quantize_dynamic(
+            graph,
+            path,
+            op_types_to_quantize=["LSTM", "MatMul", "Gather"],
+            per_channel=True,
+            # Seven bits: on a CPU without VNNI the products of eight bits overflow, and the answer would depend on the machine.
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(path)
+
+
+def _candidate(learner: Learner, graph: onnx.ModelProto, precision: str) -> Candidate:
+    run = session_run(graph)
+    test = learner.score(run, learner.sets.test) if learner.sets.test else {}
+    return Candidate(graph, precision, learner.score(run, learner.sets.validation), test)
+
+
+def _loss(learner: Learner, full: Candidate, small: Candidate) -> float:
+    """By how much the deciding score is worse; below zero where it is better."""
+    gain = small.validation[learner.primary] - full.validation[learner.primary]
+    return float(-gain if learner.higher else gain)
+
+
+def _metrics(candidate: Candidate) -> dict[str, float | str]:
+    sets = {"validation": candidate.validation, "test": candidate.test}
+    return {
+        f"{candidate.precision}_{name}_{key}": round(value, 6) for name, scores in sets.items() for key, value in scores.items()
+    }
+
+
+def _check(task: Any, run: Run, inputs: Sequence[Any], expected: list[list[float]], tolerance: float) -> None:
+    for raw, numbers in zip(inputs, expected, strict=True):
+        got = task.numbers(run, raw)
+        if not all(math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance) for a, b in zip(got, numbers, strict=True)):
+            raise ExportError(f"for {str(raw)[:60]!r} the graph gives {got}, the network {numbers}")
+
+
+def _observed_tolerance(task: Any, run: Run, learner: Learner, expected: list[list[float]]) -> float:
+    """Twice the largest deviation from the network seen on the golden cases, at least 0.02: a CPU of another make rounds
+    otherwise."""
+    deviations = [
+        abs(a - b) / max(1.0, abs(b))
+        for raw, numbers in zip(learner.golden_inputs, expected, strict=True)
+        for a, b in zip(task.numbers(run, raw), numbers, strict=True)
+    ]
+    return float(round(max(0.02, 2 * max(deviations)), 4))
+
+
+def _manifest(
+    learner: Learner, recipe: Recipe, chosen: Candidate, best: Checkpoint, metrics: dict[str, Any], content: bytes
+) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    graph = chosen.graph.graph
+    return {
+        "format": FORMAT,
+        "task": recipe.task,
+        "version": f"{now:%Y%m%d}-{recipe.cell}-{hashlib.sha256(content).hexdigest()[:6]}",
+        "cell": recipe.cell,
+        "precision": chosen.precision,
+        "created": now.isoformat(timespec="seconds"),
+        "inputs": {value.name: _contract(value) for value in graph.input},
+        "outputs": {value.name: _contract(value) for value in graph.output},
+        "settings": learner.settings,
+        "vocabulary_size": len(learner.asset.content),
+        "metrics": {**metrics, "epoch": float(best.epoch)},
+        "data": {
+            **learner.sets.report.as_json(),
+            "source": Path(learner.sets.report.source).name,
+            "split_sizes": learner.sets.splits.sizes(),
+            "split_seed": recipe.data.split_seed,
+        },
+    }
+
+
+def _contract(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    tensor = value.type.tensor_type
+    unit, meaning = _MEANINGS[value.name]
+    shape = [axis.dim_param or axis.dim_value for axis in tensor.shape.dim]
+    return {"dtype": _DTYPES[tensor.elem_type], "shape": shape, "unit": unit, "meaning": meaning}
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def examples_of(learner: Learner, which: str) -> Sequence[Example]:
+    """`validation`, `test`, or `all`: every item of the data."""
+    sets = learner.sets
+    return {"validation": sets.validation, "test": sets.test, "all": [*sets.train, *sets.validation, *sets.test]}[which]

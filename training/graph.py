@@ -1,0 +1,204 @@
+"""ONNX graphs built node by node from trained weights: no tracing, no frozen axes.
+
+Values are [time, batch, width] between recurrent nodes, as ONNX wants them; graph inputs and outputs are batch-first.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from training.model import MusicNet, RainfallNet, SentimentNet, Stack, TaskNet
+
+OPSET, IR_VERSION = 21, 10  # what onnxruntime 1.20 and later read
+
+_ONNX_CELL = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+# ONNX stacks the gates in another order than torch: LSTM i, f, g, o -> i, o, f, g; GRU r, z, n -> z, r, n.
+_GATE_ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
+
+Shape = list[int | str]
+
+
+class Graph:
+    """Nodes and weights under construction. Every method that adds a node returns the name of its first output."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, kind: int, shape: Shape) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, value: str, name: str, shape: Shape) -> None:
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+
+    def weight(self, array: npt.NDArray[Any], name: str = "weight") -> str:
+        unique = f"{name}_{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(array), unique))
+        return unique
+
+    def node(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:
+        names = [f"{kind.lower()}_{len(self._nodes)}_{position}" for position in range(outputs)]
+        self._nodes.append(helper.make_node(kind, inputs, names, name=names[0], **attributes))
+        return names
+
+    def one(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        return self.node(kind, list(inputs), **attributes)[0]
+
+    def ints(self, *values: int) -> str:
+        return self.weight(np.array(values, np.int64), "ints")
+
+    def linear(self, x: str, layer: nn.Linear) -> str:
+        weight = self.weight(_array(layer.weight).T, "head")
+        return self.one("Add", self.one("MatMul", x, weight), self.weight(_array(layer.bias), "bias"))
+
+    def build(self, name: str, metadata: dict[str, str]) -> onnx.ModelProto:
+        """Checked, with `metadata` that the session can read back."""
+        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gatehouse")
+        model.ir_version = IR_VERSION
+        helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def build_graph(network: TaskNet) -> onnx.ModelProto:
+    """The graph that computes what the network's `outputs` does. float32, dynamic batch and time."""
+    if isinstance(network, SentimentNet):
+        return _sentiment(network)
+    if isinstance(network, RainfallNet):
+        return _rainfall(network)
+    if isinstance(network, MusicNet):
+        return _music(network)
+    raise TypeError(f"no graph for a {type(network).__name__}")
+
+
+def _sentiment(network: SentimentNet) -> onnx.ModelProto:
+    graph = Graph()
+    ids = graph.input("ids", TensorProto.INT64, ["batch", "time"])
+    lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
+    x = _embed(graph, network.embedding, ids)
+    pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
+    logit = graph.one("Squeeze", graph.linear(pooled, network.head), graph.ints(1))
+    graph.output(logit, "logit", ["batch"])
+    return graph.build("sentiment", {"vocabulary_size": str(network.embedding.num_embeddings)})
+
+
+def _rainfall(network: RainfallNet) -> onnx.ModelProto:
+    graph = Graph()
+    width = network.stack.inputs
+    scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
+    lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
+    x = graph.one("Transpose", scans, perm=[1, 0, 2])
+    pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
+    first = graph.one("Slice", scans, graph.ints(0), graph.ints(1), graph.ints(2))
+    total = graph.one("ReduceSum", first, graph.ints(1), keepdims=0)
+    one = graph.weight(np.array(1.0, np.float32))
+    physics = graph.one("Log", graph.one("Add", total, one))
+    raw = graph.linear(graph.one("Concat", pooled, physics, axis=1), network.head)
+    middle_raw, low_raw, high_raw = graph.node("Split", [raw], 3, axis=1, num_outputs=3)
+    middle = graph.one("Softplus", middle_raw)
+    low = graph.one("Mul", middle, graph.one("Sigmoid", low_raw))
+    high = graph.one("Add", middle, graph.one("Softplus", high_raw))
+    stacked = graph.one("Concat", low, middle, high, axis=1)
+    graph.output(graph.one("Sub", graph.one("Exp", stacked), one), "quantiles_mm", ["batch", 3])
+    return graph.build("rainfall", {"vocabulary_size": str(width)})
+
+
+def _music(network: MusicNet) -> onnx.ModelProto:
+    graph, stack = Graph(), network.stack
+    ids = graph.input("ids", TensorProto.INT64, ["batch", "time"])
+    shape: Shape = [len(stack.forwards), "batch", stack.hidden]
+    names = ("h", "c") if stack.cell == "lstm" else ("h",)
+    state = {name: graph.input(name, TensorProto.FLOAT, shape) for name in names}
+    outputs, after = _stack(graph, stack, _embed(graph, network.embedding, ids), "", state)
+    logits = graph.linear(graph.one("Transpose", outputs, perm=[1, 0, 2]), network.head)
+    graph.output(logits, "logits", ["batch", "time", network.head.out_features])
+    for name, value in after.items():
+        graph.output(value, f"next_{name}", shape)
+    return graph.build("music", {"vocabulary_size": str(network.embedding.num_embeddings)})
+
+
+def _embed(graph: Graph, embedding: nn.Embedding, ids: str) -> str:
+    """[batch, time] -> [time, batch, width]."""
+    table = graph.weight(_array(embedding.weight), "embedding")
+    return graph.one("Gather", table, graph.one("Transpose", ids, perm=[1, 0]))
+
+
+def _stack(graph: Graph, stack: Stack, x: str, lengths: str, state: dict[str, str] | None = None) -> tuple[str, dict[str, str]]:
+    """[time, batch, inputs] -> [time, batch, width], zero beyond each length; and the state after, [layers, batch, hidden]."""
+    last: dict[str, list[str]] = {name: [] for name in state or {}}
+    for layer, forward in enumerate(stack.forwards):
+        modules = [forward, *(stack.backwards[layer : layer + 1])]
+        initial = [
+            graph.one("Slice", value, graph.ints(layer), graph.ints(layer + 1), graph.ints(0))
+            for value in (state or {}).values()
+        ]
+        x, after = _recurrent(graph, stack, modules, x, lengths, initial)
+        for name, value in zip(last, after, strict=False):
+            last[name].append(value)
+    return x, {name: graph.one("Concat", *values, axis=0) for name, values in last.items()}
+
+
+def _recurrent(
+    graph: Graph, stack: Stack, modules: list[nn.Module], x: str, lengths: str, initial: list[str]
+) -> tuple[str, list[str]]:
+    """One layer, one direction or two: [time, batch, directions hidden] and the final states."""
+    kind = _ONNX_CELL[stack.cell]
+    order = _GATE_ORDER[stack.cell]
+    attributes: dict[str, Any] = {
+        "hidden_size": stack.hidden,
+        "direction": "bidirectional" if len(modules) == 2 else "forward",
+    }
+    if stack.cell == "gru":
+        # torch, like cuDNN, applies the reset gate after the recurrent product.
+        attributes["linear_before_reset"] = 1
+    weights = [
+        graph.weight(np.stack([_gates(module, "weight_ih_l0", order) for module in modules]), "input_weights"),
+        graph.weight(np.stack([_gates(module, "weight_hh_l0", order) for module in modules]), "recurrent_weights"),
+        graph.weight(
+            np.stack(
+                [
+                    np.concatenate([_gates(module, "bias_ih_l0", order), _gates(module, "bias_hh_l0", order)])
+                    for module in modules
+                ]
+            ),
+            "biases",
+        ),
+    ]
+    y, *after = graph.node(kind, [x, *weights, lengths, *initial], 3 if stack.cell == "lstm" else 2, **attributes)
+    # [time, directions, batch, hidden] -> [time, batch, directions hidden]
+    joined = graph.one("Reshape", graph.one("Transpose", y, perm=[0, 2, 1, 3]), graph.ints(0, 0, -1))
+    return joined, after
+
+
+def _pool(graph: Graph, outputs: str, lengths: str) -> str:
+    """[time, batch, width] -> [batch, 2 width]: maximum and mean over each sequence's own steps."""
+    time = graph.one("Gather", graph.one("Shape", outputs), graph.weight(np.array(0, np.int64)))
+    zero, one = graph.weight(np.array(0, np.int64)), graph.weight(np.array(1, np.int64))
+    steps = graph.one("Unsqueeze", graph.one("Range", zero, time, one), graph.ints(1))
+    long_lengths = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.INT64), graph.ints(0))
+    real = graph.one("Unsqueeze", graph.one("Less", steps, long_lengths), graph.ints(2))
+    lowest = graph.weight(np.array(np.finfo(np.float32).min, np.float32))
+    largest = graph.one("ReduceMax", graph.one("Where", real, outputs, lowest), graph.ints(0), keepdims=0)
+    kept = graph.one("Where", real, outputs, graph.weight(np.array(0.0, np.float32)))
+    total = graph.one("ReduceSum", kept, graph.ints(0), keepdims=0)
+    count = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.FLOAT), graph.ints(1))
+    return graph.one("Concat", largest, graph.one("Div", total, count), axis=1)
+
+
+def _gates(module: nn.Module, name: str, order: list[int]) -> npt.NDArray[np.float32]:
+    """A stacked weight or bias with its gates in ONNX's order."""
+    parts = np.split(_array(module.get_parameter(name)), len(order))
+    return np.concatenate([parts[index] for index in order])
+
+
+def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
+    return np.asarray(tensor.detach().float().cpu().numpy())

@@ -1,0 +1,148 @@
+"""The networks: a stack of fused recurrent layers under a small head for each task.
+
+Sequences are right-padded: [batch, time, ...] with lengths int64 [batch]. Nothing a net answers depends on the padding.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.cells import FUSED_CELLS
+from training.recipe import Model, Recipe
+
+State = dict[str, Tensor]
+"""Recurrent state by name, `h` and for the LSTM `c`, each [layers, batch, hidden]."""
+
+
+def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
+    """[batch, time, width], each sequence turned round within its length, its padding left in place."""
+    steps = torch.arange(x.shape[1], device=x.device)[None, :]
+    mirrored = lengths[:, None] - 1 - steps
+    index = torch.where(mirrored >= 0, mirrored, steps)
+    return x.gather(1, index[:, :, None].expand_as(x))
+
+
+def pool(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """[batch, time, width] -> [batch, 2 width]: the maximum and the mean over each sequence's own steps."""
+    real = torch.arange(outputs.shape[1], device=outputs.device)[None, :] < lengths[:, None]
+    largest = outputs.masked_fill(~real[:, :, None], -torch.inf).amax(1)
+    mean = (outputs * real[:, :, None]).sum(1) / lengths[:, None]
+    return torch.cat([largest, mean], dim=1)
+
+
+class Stack(nn.Module):
+    """Recurrent layers. The backward direction is a second forward kernel over reversed sequences.
+
+    One-layer modules, never packed: the padded path is the one with fused kernels on a CPU.
+    """
+
+    def __init__(self, cell: str, inputs: int, shape: Model, dropout: float) -> None:
+        super().__init__()
+        directions = 2 if shape.bidirectional else 1
+        widths = [inputs] + [directions * shape.hidden] * (shape.layers - 1)
+        self.cell, self.inputs, self.hidden = cell, inputs, shape.hidden
+        self.width = directions * shape.hidden
+        self.dropout = nn.Dropout(dropout)
+        self.forwards = nn.ModuleList(FUSED_CELLS[cell](width, shape.hidden, batch_first=True) for width in widths)
+        backwards = widths if shape.bidirectional else []
+        self.backwards = nn.ModuleList(FUSED_CELLS[cell](width, shape.hidden, batch_first=True) for width in backwards)
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """[batch, time, width] and the forward direction's state after the last step, padding included."""
+        last: list[tuple[Tensor, ...]] = []
+        for layer, forward in enumerate(self.forwards):
+            x = self.dropout(x) if layer else x
+            y, after = forward(x, _layer_state(state, layer))
+            last.append(after if isinstance(after, tuple) else (after,))
+            if self.backwards:
+                turned, _ = self.backwards[layer](reverse_within_length(x, lengths))
+                y = torch.cat([y, reverse_within_length(turned, lengths)], dim=2)
+            x = y
+        return x, {name: torch.cat(parts) for name, parts in zip("hc", zip(*last, strict=True), strict=False)}
+
+
+def _layer_state(state: State | None, layer: int) -> Tensor | tuple[Tensor, Tensor] | None:
+    if state is None:
+        return None
+    h = state["h"][layer : layer + 1]
+    return (h, state["c"][layer : layer + 1]) if "c" in state else h
+
+
+class TaskNet(nn.Module):
+    """A network that can be called by the names of its exported graph."""
+
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The graph's inputs by name -> the graph's outputs by name."""
+        raise NotImplementedError
+
+
+class SentimentNet(TaskNet):
+    """Word indices [batch, time] -> the logit of *positive* [batch]."""
+
+    def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
+        super().__init__()
+        regular = recipe.regularisation
+        self.embedding = nn.Embedding(vocabulary_size, recipe.model.embedding)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        self.stack = Stack(recipe.cell, recipe.model.embedding, recipe.model, regular.dropout)
+        self.dropout = nn.Dropout(regular.dropout)
+        # Dropout1d drops whole channels: here one mask for all steps of a text.
+        self.embedding_dropout = nn.Dropout1d(regular.embedding_dropout)
+        self.head = nn.Linear(2 * self.stack.width, 1)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        x = self.embedding_dropout(self.embedding(ids).transpose(1, 2)).transpose(1, 2)
+        outputs, _ = self.stack(x, lengths)
+        return torch.as_tensor(self.head(self.dropout(pool(outputs, lengths)))[:, 0])
+
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"logit": self(feeds["ids"], feeds["lengths"].long())}
+
+
+class RainfallNet(TaskNet):
+    """Scaled scans [batch, time, features] -> the 5 %, 50 % and 95 % quantiles of the hour's rain in mm, [batch, 3].
+
+    The head sees the sum of feature 0, the Marshall-Palmer estimate, so that the network learns a correction to the physics.
+    """
+
+    def __init__(self, recipe: Recipe, features: int) -> None:
+        super().__init__()
+        self.stack = Stack(recipe.cell, features, recipe.model, recipe.regularisation.dropout)
+        self.dropout = nn.Dropout(recipe.regularisation.dropout)
+        self.head = nn.Linear(2 * self.stack.width + 1, 3)
+
+    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
+        outputs, _ = self.stack(scans, lengths)
+        physics = torch.log1p(scans[:, :, 0].sum(1, keepdim=True))
+        raw = self.head(torch.cat([self.dropout(pool(outputs, lengths)), physics], dim=1)).float()
+        # Ordered and never negative by construction, on a log scale because gauges span four decades.
+        middle = functional.softplus(raw[:, 0])
+        low = middle * torch.sigmoid(raw[:, 1])
+        high = middle + functional.softplus(raw[:, 2])
+        return torch.expm1(torch.stack([low, middle, high], dim=1))
+
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())}
+
+
+class MusicNet(TaskNet):
+    """Character indices [batch, time] and a state -> logits of the next character [batch, time, vocabulary] and the state."""
+
+    def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, recipe.model.embedding)
+        self.stack = Stack(recipe.cell, recipe.model.embedding, recipe.model, recipe.regularisation.dropout)
+        self.dropout = nn.Dropout(recipe.regularisation.dropout)
+        self.head = nn.Linear(self.stack.width, vocabulary_size)
+
+    def forward(self, ids: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        outputs, state = self.stack(self.embedding(ids), lengths, state)
+        return self.head(self.dropout(outputs)), state
+
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A state left out counts as zero."""
+        ids = feeds["ids"]
+        lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
+        state = {name: tensor for name, tensor in feeds.items() if name != "ids"}
+        logits, after = self(ids, lengths, state or None)
+        return {"logits": logits, **{f"next_{name}": tensor for name, tensor in after.items()}}

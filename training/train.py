@@ -1,0 +1,68 @@
+"""One training run, straight down the page."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import onnx
+
+from app.bundle import ModelBundle, set_current
+from training.curves import plot_curves
+from training.export import examples_of, export, session_run
+from training.learners.learner import Learner, Scores
+from training.learners.music import MusicLearner
+from training.learners.rainfall import RainfallLearner
+from training.learners.sentiment import SentimentLearner
+from training.loop import as_run, device_here, fit
+from training.recipe import Recipe, RecipeError, read_recipe
+
+log = logging.getLogger(__name__)
+
+LEARNERS: dict[str, Callable[[Recipe, Path, Path, Any], Learner]] = {
+    "sentiment": SentimentLearner,
+    "rainfall": RainfallLearner,
+    "music": MusicLearner,
+}
+
+
+def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: bool = False, dry_run: bool = False) -> Path:
+    """Train by the recipe and seal the bundle; its folder. A run that was killed goes on where it was.
+
+    `fresh` starts anew; `dry_run` does one batch of everything. Raises RecipeError, DataError or ExportError.
+    """
+    recipe = read_recipe(recipe_path)
+    run = runs / recipe_path.stem
+    if fresh:
+        shutil.rmtree(run, ignore_errors=True)
+    _keep_recipe(recipe_path, run)
+    log.info("run folder %s, device %s", run, device_here())
+    learner = LEARNERS[recipe.task](recipe, data, run, None)
+    log.info("%s; split %s", learner.sets.report, learner.sets.splits.sizes())
+    network, best = fit(learner, recipe, run, one_batch=dry_run)
+    plot_curves(run / "log.jsonl", run / "curves.png", learner.primary)
+    learner.calibrate(as_run(network, device_here()))
+    folder = export(learner, recipe, recipe_path.read_text("utf-8"), network, best, models)
+    set_current(models, recipe.task, folder.name)
+    return folder
+
+
+def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
+    """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
+    recipe = read_recipe(bundle.folder / "recipe.toml")
+    runs.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=runs) as work:
+        learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)
+        learner.settings.update(bundle.manifest.settings)
+        return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples_of(learner, which))
+
+
+def _keep_recipe(recipe_path: Path, run: Path) -> None:
+    """A run goes on only with the recipe it was begun with."""
+    run.mkdir(parents=True, exist_ok=True)
+    kept, text = run / "recipe.toml", recipe_path.read_text("utf-8")
+    if kept.exists() and kept.read_text("utf-8") != text:
+        raise RecipeError(f"{run} was begun with another recipe; pass --fresh to start anew")
+    kept.write_text(text, "utf-8")
