@@ -33,7 +33,7 @@ class Entry:
     items: int | None = None
     timing: Timing | None = None
     request_body: bytes = b""
-    response_body: bytes = b""
+    stream_summary: bytes = b""
     response_bytes: int = 0
     stream: str | None = None
 
@@ -62,8 +62,8 @@ class Entry:
     def elapsed_s(self) -> float:
         return perf_counter() - self.started_s
 
-    def row(self, *, payloads: bool) -> Row:
-        """For RequestLog.write."""
+    def row(self, outputs: bytes | None) -> Row:
+        """For RequestLog.write; `outputs` is the answer to store with its inputs, None where payloads are not logged."""
         timing = self.timing
         return {
             "request_id": self.request_id,
@@ -84,6 +84,6 @@ class Entry:
             "stream": self.stream,
             "client": self.client,
             "client_request_id": self.client_request_id,
-            "inputs": as_payload(self.request_body) if payloads else None,
-            "outputs": as_payload(self.response_body) if payloads else None,
+            "inputs": None if outputs is None else as_payload(self.request_body),
+            "outputs": None if outputs is None else as_payload(outputs),
         }

@@ -94,7 +94,7 @@ class Refusal:
         return JSONResponse(content, self.status, self.headers, PROBLEM_JSON)
 
 
-def refusal(error: Exception) -> Refusal:  # noqa: PLR0911 - one line for each row of the table
+def refusal(error: Exception) -> Refusal:
     """The table."""
     match error:
         case InvalidInput():

@@ -54,7 +54,7 @@ class Ledger:
         if scope["path"].startswith(_LOGGED):
             request_log: RequestLog = scope["app"].state.house.request_log
             try:
-                await request_log.write(entry.row(payloads=self._payloads))
+                await request_log.write(entry.row(reply.outputs() if self._payloads else None))
             except LogUnavailable as error:
                 await reply.refuse(_refused(error, entry))
         self._metrics.count(scope, entry)
@@ -97,6 +97,10 @@ class Reply:
         response = refused.response(entry.request_id)
         await self.send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await self.send({"type": "http.response.body", "body": bytes(response.body)})
+
+    def outputs(self) -> bytes:
+        """What is kept of the answer: its body; of a stream, what the route made of it."""
+        return self.entry.stream_summary if self.entry.stream else bytes(self._body)
 
     async def release(self) -> None:
         """Let the rest go; nothing, where the client left before the application had begun to answer."""

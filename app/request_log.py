@@ -157,6 +157,10 @@ def as_payload(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
+    if b"\\ud" not in body.lower():
+        return payload
+    # Half of a surrogate pair is no text: no database and no answer could carry it.
+    return json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))

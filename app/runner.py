@@ -4,7 +4,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -70,7 +70,7 @@ class Runner(Generic[TaskT]):
         finally:
             self._accepted -= 1
 
-    async def stream(self, work: Callable[[Run, Gone], Iterator[str]]) -> AsyncIterator[str | Timing]:
+    async def stream(self, work: Callable[[Run, Gone], Iterator[str]]) -> AsyncGenerator[str | Timing]:
         """What `work` yields, in pieces as they come, and last the Timing. Raises Overloaded before the first piece.
 
         When the reader stops early, `work` learns it from its second argument.

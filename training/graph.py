@@ -41,7 +41,7 @@ class Graph:
 
     def weight(self, array: npt.NDArray[Any], name: str = "weight") -> str:
         unique = f"{name}_{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(array), unique))
+        self._weights.append(numpy_helper.from_array(np.asarray(array, order="C"), unique))
         return unique
 
     def node(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:

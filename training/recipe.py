@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class RecipeError(ValueError):
@@ -12,7 +12,7 @@ class RecipeError(ValueError):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Data(_Table):
@@ -74,6 +74,14 @@ class Recipe(_Table):
     regularisation: Regularisation = Regularisation()
     training: Training
     export: Export = Export()
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> Self:
+        if self.task == "music" and self.model.bidirectional:
+            raise ValueError("model.bidirectional: music must not see the characters it has to guess, so only false is allowed")
+        if self.task != "rainfall" and self.model.embedding == 0:
+            raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
+        return self
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -23,7 +23,7 @@ async def models(house: HouseDep) -> ModelList:
     )
 
 
-@router.get("/{task}", summary="One task's model", responses=problems(404, 500, 503))
+@router.get("/{task}", summary="One task's model", responses=problems(404, 422, 500, 503))
 async def model(task: str, house: HouseDep) -> ModelDescription:
     """Version, cell, metrics, input contract, limits and card of the bundle that answers a task."""
     if task not in TASKS:

@@ -89,7 +89,7 @@ class Tune:
         async for piece in stream:
             if isinstance(piece, Timing):
                 done = self._response(pieces, piece).model_dump_json()
-                self._entry.response_body = done.encode()
+                self._entry.stream_summary = done.encode()
                 yield format_sse_event(event="done", data_str=done)
                 return
             pieces.append(piece)

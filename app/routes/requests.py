@@ -10,7 +10,7 @@ from app.schemas import StoredRecord
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
 
-@router.get("/{request_id}", summary="A stored record", responses=problems(404, 500, 503))
+@router.get("/{request_id}", summary="A stored record", responses=problems(404, 422, 500, 503))
 def stored_record(request_id: str, house: HouseDep) -> StoredRecord:
     """The row of an answered request. It is there as soon as the answer is."""
     record = house.request_log.find(request_id.lower())

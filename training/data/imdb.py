@@ -3,17 +3,32 @@
 `movie` groups reviews that must not be torn apart by a split; where the source does not name it, copies of one text do.
 """
 
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from training.data.report import DataError, ReadReport, existing
+from training.data.report import DataError, ReadReport, existing, read_parquet
 
 FORMATS = (
     "'IMDB Dataset.csv' (Kaggle, columns review and sentiment), an aclImdb folder, a .parquet file with text and label, "
     "or a folder that holds train.parquet"
 )
 _LABELS = {"positive": 1, "negative": 0, "pos": 1, "neg": 0, "1": 1, "0": 0}
+_FILE_NAME = re.compile(r"(\d+)_\d+")
+_MOST_CHARACTERS = 10_000_000  # of a csv field; Python's own limit is too small for a text
+
+
+@dataclass(frozen=True)
+class _Row:
+    text: str | None
+    label: str | None
+    movie: str | None = None
+    official_test: bool = False
 
 
 def read_reviews(path: Path) -> tuple[pl.DataFrame, ReadReport]:
@@ -21,19 +36,16 @@ def read_reviews(path: Path) -> tuple[pl.DataFrame, ReadReport]:
     existing(path, FORMATS)
     if path.is_dir() and (path / "train.parquet").exists():
         path = path / "train.parquet"
+    report = ReadReport(str(path), "reviews")
     if path.is_dir():
-        rows = _read_folder(path)
+        rows = _read_folder(path, report)
     elif path.suffix == ".parquet":
-        rows = pl.read_parquet(path)
+        rows = _read_parquet(path)
     elif path.suffix == ".csv":
-        rows = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True).rename(
-            {"review": "text", "sentiment": "label"}, strict=False
-        )
+        rows = _read_csv(path, report)
     else:
         raise DataError(f"{path}: unknown kind of file; expected {FORMATS}")
-    if missing := {"text", "label"} - set(rows.columns):
-        raise DataError(f"{path}: no column {sorted(missing)}, found {rows.columns}; expected {FORMATS}")
-    return _checked(rows, str(path))
+    return _checked(rows, report), report
 
 
 def read_unlabelled(path: Path) -> list[str]:
@@ -44,33 +56,68 @@ def read_unlabelled(path: Path) -> list[str]:
     return [file.read_text("utf-8") for file in sorted((folder / "train" / "unsup").glob("*.txt"))]
 
 
-def _checked(rows: pl.DataFrame, source: str) -> tuple[pl.DataFrame, ReadReport]:
-    report = ReadReport(source, "reviews")
-    rows = rows.with_columns(
-        pl.col("text").cast(pl.String),
-        pl.col("label").cast(pl.String).str.to_lowercase().str.strip_chars().replace_strict(_LABELS, default=None),
-    )
-    blank = pl.col("text").is_null() | (pl.col("text").str.strip_chars() == "")
-    report.reject("no text", rows.filter(blank).height)
-    report.reject("label is not one of positive, negative, 1, 0", rows.filter(~blank & pl.col("label").is_null()).height)
-    rows = rows.filter(~blank & pl.col("label").is_not_null())
-    report.kept = rows.height
-    movie = pl.col("movie") if "movie" in rows.columns else pl.col("text").hash().cast(pl.String)
-    test = pl.col("official_test") if "official_test" in rows.columns else pl.lit(False)
-    return rows.select("text", pl.col("label").cast(pl.Int8), movie=movie, official_test=test), report
+def _checked(rows: Iterator[_Row], report: ReadReport) -> pl.DataFrame:
+    kept = []
+    for row in rows:
+        label = _LABELS.get((row.label or "").strip().lower())
+        if not (row.text or "").strip():
+            report.reject("no text")
+        elif label is None:
+            report.reject("label is not one of positive, negative, 1, 0")
+        else:
+            kept.append((row.text, label, row.movie or _fingerprint(row.text or ""), row.official_test))
+    report.kept = len(kept)
+    if not kept:
+        raise DataError(f"no usable review in {report}; expected {FORMATS}")
+    schema = {"text": pl.String, "label": pl.Int8, "movie": pl.String, "official_test": pl.Boolean}
+    return pl.DataFrame(kept, schema=schema, orient="row")
 
 
-def _read_folder(folder: Path) -> pl.DataFrame:
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _read_csv(path: Path, report: ReadReport) -> Iterator[_Row]:
+    csv.field_size_limit(_MOST_CHARACTERS)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            names = {"review": "text", "sentiment": "label"}
+            header = [names.get(name, name) for name in next(rows, [])]
+            _check_columns(path, header)
+            for fields in rows:
+                if len(fields) == len(header):
+                    yield _Row(fields[header.index("text")], fields[header.index("label")])
+                elif fields:
+                    report.reject(f"not {len(header)} fields, as the header has")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: no CSV in UTF-8: {error}; expected {FORMATS}") from error
+
+
+def _read_parquet(path: Path) -> Iterator[_Row]:
+    table = read_parquet(path, FORMATS)
+    _check_columns(path, table.columns)
+    types = {"text": pl.String, "label": pl.String, "movie": pl.String, "official_test": pl.Boolean}
+    known = table.select(pl.col(name).cast(kind) for name, kind in types.items() if name in table.columns)
+    for fields in known.iter_rows(named=True):
+        yield _Row(**fields)
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    if missing := {"text", "label"} - set(columns):
+        raise DataError(f"{path}: no column {sorted(missing)}, found {columns}; expected {FORMATS}")
+
+
+def _read_folder(folder: Path, report: ReadReport) -> Iterator[_Row]:
     """aclImdb: {train,test}/{pos,neg}/NUMBER_RATING.txt, and urls_{pos,neg}.txt whose line NUMBER names the movie."""
-    rows = []
     for half in ("train", "test"):
         for label in ("pos", "neg"):
             urls = folder / half / f"urls_{label}.txt"
             movies = urls.read_text("utf-8").splitlines() if urls.exists() else []
             for file in sorted((folder / half / label).glob("*.txt")):
-                number = int(file.stem.split("_")[0])
-                movie = movies[number] if number < len(movies) else file.name
-                rows.append((file.read_text("utf-8"), label, movie, half == "test"))
-    if not rows:
-        raise DataError(f"{folder}: no train/pos/*.txt; expected {FORMATS}")
-    return pl.DataFrame(rows, schema=["text", "label", "movie", "official_test"], orient="row")
+                if not (name := _FILE_NAME.fullmatch(file.stem)):
+                    report.reject("file name is not NUMBER_RATING.txt")
+                    continue
+                number = int(name[1])
+                movie = movies[number] if number < len(movies) else None
+                yield _Row(file.read_text("utf-8"), label, movie, half == "test")

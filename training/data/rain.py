@@ -16,7 +16,10 @@ from training.data.report import DataError, ReadReport, existing
 
 FORMATS = "train.csv of 'How Much Did It Rain? II' (Kaggle), a .parquet file with its columns, or a folder with either"
 _COLUMNS = ["minutes_past", "radardist_km", *MEASUREMENTS]
+_ID, _MINUTES, _DISTANCE, _GAUGE = 0, 1, 2, -1
 _ROWS_A_CHUNK = 200_000
+
+Rows = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     cache.mkdir(parents=True, exist_ok=True)
     gauges, lengths, ids = [], [], []
     with (cache / "scans.f32").open("wb") as file:
-        for hour_id, rows, gauge_mm in _hours(_chunks(source)):
-            if reason := _fault(rows, gauge_mm):
+        for hour in _hours(_chunks(source)):
+            if reason := _fault(hour):
                 report.reject(reason)
                 continue
-            file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
-            gauges.append(gauge_mm)
-            lengths.append(len(rows))
-            ids.append(hour_id)
+            file.write(np.ascontiguousarray(hour[:, 1:-1], dtype=np.float32).tobytes())
+            ids.append(int(hour[0, _ID]))
+            gauges.append(hour[0, _GAUGE])
+            lengths.append(len(hour))
     report.kept = len(gauges)
     if not gauges:
         raise DataError(f"{source}: no usable hour ({report})")
@@ -71,42 +74,45 @@ def _source(path: Path) -> Path:
     raise DataError(f"{path}: neither a .csv nor a .parquet file of radar hours; expected {FORMATS}")
 
 
-def _chunks(source: Path) -> Iterator[npt.NDArray[np.float64]]:
+def _chunks(source: Path) -> Iterator[Rows]:
     """float64 [rows, Id and _COLUMNS and Expected], NaN for what is missing or no number."""
-    scan = pl.scan_csv(source, infer_schema=False) if source.suffix == ".csv" else pl.scan_parquet(source)
     columns = ["Id", *_COLUMNS, "Expected"]
-    if missing := [name for name in columns if name not in scan.collect_schema().names()]:
-        raise DataError(f"{source}: no column {missing}; expected {FORMATS}")
-    table = scan.select(pl.col(name).cast(pl.Float64, strict=False) for name in columns)
-    for chunk in table.collect_batches(chunk_size=_ROWS_A_CHUNK, maintain_order=True):
-        yield chunk.to_numpy()
+    try:
+        scan = pl.scan_csv(source, infer_schema=False) if source.suffix == ".csv" else pl.scan_parquet(source)
+        if missing := [name for name in columns if name not in scan.collect_schema().names()]:
+            raise DataError(f"{source}: no column {missing}; expected {FORMATS}")
+        table = scan.select(pl.col(name).cast(pl.Float64, strict=False) for name in columns)
+        for chunk in table.collect_batches(chunk_size=_ROWS_A_CHUNK, maintain_order=True):
+            yield chunk.to_numpy()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{source}: not readable as {source.suffix[1:]}: {error}; expected {FORMATS}") from error
 
 
-def _hours(chunks: Iterator[npt.NDArray[np.float64]]) -> Iterator[tuple[int, npt.NDArray[np.float64], float]]:
-    """(Id, rows, gauge in mm) for each run of rows with one Id; an hour may cross from one chunk into the next."""
-    rest: npt.NDArray[np.float64] | None = None
+def _hours(chunks: Iterator[Rows]) -> Iterator[Rows]:
+    """The rows of each hour: a run of one Id. An hour may cross from one chunk into the next."""
+    rest: Rows | None = None
     for chunk in chunks:
         rows = chunk if rest is None else np.concatenate([rest, chunk])
-        cuts = np.flatnonzero(np.diff(rows[:, 0]) != 0) + 1
+        # NaN differs from everything, itself included: a row without an Id stands alone.
+        cuts = np.flatnonzero(rows[1:, _ID] != rows[:-1, _ID]) + 1
         *whole, rest = np.split(rows, cuts)
-        for part in whole:
-            yield _hour(part)
+        yield from whole
     if rest is not None and len(rest):
-        yield _hour(rest)
+        yield rest
 
 
-def _hour(rows: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.float64], float]:
-    return int(np.nan_to_num(rows[0, 0], nan=-1)), rows[:, 1:-1], float(rows[0, -1])
-
-
-def _fault(rows: npt.NDArray[np.float64], gauge_mm: float) -> str | None:
+def _fault(hour: Rows) -> str | None:
     """Why an hour cannot be used, or None."""
-    if not np.isfinite(gauge_mm) or gauge_mm < 0:
-        return "gauge (Expected) is not a number of at least 0"
-    if len(rows) > MOST_SCANS:
+    if not np.isfinite(hour[0, _ID]):
+        return "a row whose Id is not a number"
+    if not np.all((hour[:, _GAUGE] >= 0) & (hour[:, _GAUGE] == hour[0, _GAUGE]) & np.isfinite(hour[:, _GAUGE])):
+        return "gauge (Expected) is not one number of at least 0 in all its rows"
+    if len(hour) > MOST_SCANS:
         return f"more than {MOST_SCANS} scans, or an Id that comes back"
-    if not (np.all(rows[:, 0] >= 0) and np.all(rows[:, 0] <= 60)):
+    if not np.all((hour[:, _MINUTES] >= 0) & (hour[:, _MINUTES] <= 60)):
         return "minutes_past is not in [0, 60]"
-    if not np.all(rows[:, 1] >= 0):
+    if not np.all((hour[:, _DISTANCE] >= 0) & np.isfinite(hour[:, _DISTANCE])):
         return "radardist_km is not a number of at least 0"
+    if np.any(np.isinf(hour)):
+        return "a measurement is infinite"
     return None

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 
 class DataError(ValueError):
     """The path holds no data in a known format; the message says what was got and what is allowed."""
@@ -17,14 +19,20 @@ class ReadReport:
     unit: str
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def reject(self, reason: str, count: int = 1) -> None:
         if count:
             self.rejected[reason] += count
 
+    def note(self, remark: str) -> None:
+        """Something about what was kept that its reader should know."""
+        self.notes.append(remark)
+
     def __str__(self) -> str:
         lost = ", ".join(f"{count} rejected: {reason}" for reason, count in sorted(self.rejected.items()))
-        return f"{self.source}: {self.kept} {self.unit} kept" + (f"; {lost}" if lost else "; none rejected")
+        remarks = "".join(f"; {note}" for note in self.notes)
+        return f"{self.source}: {self.kept} {self.unit} kept; {lost or 'none rejected'}{remarks}"
 
     def as_json(self) -> dict[str, object]:
         return {"source": self.source, "unit": self.unit, "kept": self.kept, "rejected": dict(self.rejected)}
@@ -35,3 +43,11 @@ def existing(path: Path, formats: str) -> Path:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; expected {formats}")
     return path
+
+
+def read_parquet(path: Path, formats: str) -> pl.DataFrame:
+    """The table, or DataError if it is none."""
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path}: not readable as parquet; expected {formats}") from error

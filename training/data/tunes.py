@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from training.data.report import DataError, ReadReport, existing
+from training.data.report import DataError, ReadReport, existing, read_parquet
 
 FORMATS = "a .abc file, a folder of them, a .parquet file with a column abc, or a folder that holds tunes.parquet"
 
 _NEW_TUNE = re.compile(r"^(?=X:)", re.MULTILINE)
-_FIELD = re.compile(r"^(?:[A-Za-z+]:|%).*$|\"[^\"]*\"|![^!]*!|\{[^}]*\}", re.MULTILINE)
+_FIELD = re.compile(r"^(?:[A-Za-z+]:|%).*$|\"[^\"\n]*\"|![^!\n]*!|\{[^}\n]*\}", re.MULTILINE)
 _NOTES = re.compile(r"[A-Ga-g]")
 _TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "\t": " ", "\u00a0": " "})
 # Two settings of one tune agree on their first bars and drift apart later.
@@ -26,7 +26,7 @@ def read_tunes(path: Path) -> tuple[pl.DataFrame, ReadReport]:
         path = path / "tunes.parquet"
     report = ReadReport(str(path), "tunes")
     if path.suffix == ".parquet":
-        rows = pl.read_parquet(path)
+        rows = read_parquet(path, FORMATS)
         if "abc" not in rows.columns:
             raise DataError(f"{path}: no column 'abc', found {rows.columns}; expected {FORMATS}")
         texts = rows["abc"].to_list()
@@ -36,10 +36,10 @@ def read_tunes(path: Path) -> tuple[pl.DataFrame, ReadReport]:
         families = [None] * len(texts)
     kept = []
     for text, family in zip(texts, families, strict=True):
-        if reason := fault(text):
+        abc = normalise(text or "")
+        if reason := fault(abc):
             report.reject(reason)
         else:
-            abc = normalise(text)
             kept.append((abc, family or family_of(abc)))
     report.kept = len(kept)
     return pl.DataFrame(kept, schema={"abc": pl.String, "family": pl.String}, orient="row"), report
@@ -52,7 +52,7 @@ def normalise(abc: str) -> str:
 
 def fault(abc: str | None) -> str | None:
     """Why a text cannot be learned from as a tune, or None."""
-    if not abc:
+    if not abc or not abc.strip():
         return "empty"
     if not re.search(r"^K:", abc, re.MULTILINE):
         return "no key field (K:)"
@@ -73,9 +73,19 @@ def _split_files(path: Path, report: ReadReport) -> list[str]:
         raise DataError(f"{path}: no ABC file; expected {FORMATS}")
     texts = []
     for file in files:
-        text = file.read_bytes().decode("utf-8", errors="replace")
-        if "\ufffd" in text:
-            report.reject("bytes that are no UTF-8, read as Latin-1 instead (kept)", text.count("\ufffd"))
-            text = file.read_bytes().decode("latin-1")
-        texts += [part for part in _NEW_TUNE.split(text) if part.startswith("X:")]
+        header, *tunes = _NEW_TUNE.split(_decoded(file, report))
+        if re.search(r"^K:", header, re.MULTILINE):
+            report.reject("a tune without its number (X:)")
+        texts += tunes
     return texts
+
+
+def _decoded(file: Path, report: ReadReport) -> str:
+    """The text with plain line ends; collections from before UTF-8 are Latin-1."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        report.note(f"{file.name} is no UTF-8 and was read as Latin-1")
+        text = content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

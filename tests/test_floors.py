@@ -1,0 +1,95 @@
+"""The house plan: a file imports only from its own floor or a lower one, and the service never reaches torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+FLOORS = {
+    "app": 0,
+    "app.bundle": 0,
+    "app.cpus": 0,
+    "app.examples": 0,
+    "app.tasks": 0,
+    "app.database": 1,
+    "app.predictor": 1,
+    "app.registry": 1,
+    "app.request_log": 1,
+    "app.runner": 1,
+    "app.entry": 2,
+    "app.errors": 2,
+    "app.house": 2,
+    "app.metrics": 2,
+    "app.middleware": 2,
+    "app.routes": 2,
+    "app.schemas": 2,
+    "app.settings": 2,
+    "app.main": 3,
+    "app.cli": 3,
+}
+FLOOR_0_MAY_IMPORT = {"numpy", "pydantic"}
+TRAINING_MAY_IMPORT = ("app.bundle", "app.tasks")
+
+
+def modules(package: str) -> list[str]:
+    files = (REPOSITORY / package).rglob("*.py")
+    names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts) for file in files]
+    return sorted(name.removesuffix(".__init__") for name in names)
+
+
+def imports(module: str) -> set[str]:
+    """Full names of the modules that a file imports, also within its functions."""
+    path = REPOSITORY / Path(*module.split("."))
+    source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def floor(module: str) -> int:
+    """That of the longest listed name it lies under; modules missing from the plan have none."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in FLOORS and (name != "app" or module == "app"):
+            return FLOORS[name]
+    raise AssertionError(f"{module} is on no floor of the plan")
+
+
+@pytest.mark.parametrize("module", modules("app"))
+def test_no_import_points_up(module: str) -> None:
+    known = set(modules("app"))
+    for name in imports(module):
+        target = name if name in known else name.rpartition(".")[0]
+        if target.startswith("app.") and target in known:
+            assert floor(target) <= floor(module), f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("module", [module for module in modules("app") if floor(module) == 0])
+def test_floor_0_needs_no_framework(module: str) -> None:
+    packages = {name.partition(".")[0] for name in imports(module)} - {"app"} - sys.stdlib_module_names
+    assert packages <= FLOOR_0_MAY_IMPORT
+
+
+@pytest.mark.parametrize("module", modules("training"))
+def test_training_imports_only_bundles_and_tasks_of_the_service(module: str) -> None:
+    for name in imports(module):
+        assert not name.startswith("app.") or name.startswith(TRAINING_MAY_IMPORT), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", modules("app"))
+def test_the_service_names_neither_torch_nor_training(module: str) -> None:
+    assert not {name.partition(".")[0] for name in imports(module)} & {"torch", "training", "onnx", "polars"}
+
+
+def test_the_running_service_has_not_loaded_torch() -> None:
+    program = "import app.main, app.cli, sys; sys.exit('torch' in sys.modules or 'training' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=REPOSITORY).returncode == 0

@@ -1,0 +1,147 @@
+"""Recipes: what is accepted, and what a refusal says."""
+
+from pathlib import Path
+
+import pytest
+
+import training
+from training.recipe import RecipeError, read_recipe
+
+RECIPES = sorted((Path(training.__file__).parent / "recipes").glob("*.toml"))
+
+WHOLE = """
+task = "sentiment"
+cell = "lstm"
+
+[data]
+validation_items = 10
+
+[model]
+embedding = 8
+hidden = 16
+bidirectional = true
+
+[training]
+epochs = 2
+batch_items = 4
+learning_rate = 0.01
+"""
+
+
+def written(tmp_path: Path, content: str) -> Path:
+    path = tmp_path / "some-recipe.toml"
+    path.write_text(content, "utf-8")
+    return path
+
+
+def refusal(path: Path) -> str:
+    """What the error says, which always begins with the file."""
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+def test_there_are_recipes_to_test() -> None:
+    assert RECIPES
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
+    assert read_recipe(path).task in path.stem
+
+
+def test_a_recipe_keeps_what_it_says_and_takes_defaults_for_the_rest(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, WHOLE))
+    assert (recipe.task, recipe.cell, recipe.model.hidden, recipe.model.bidirectional) == ("sentiment", "lstm", 16, True)
+    assert (recipe.model.layers, recipe.regularisation.dropout, recipe.export.precision) == (1, 0.0, "fp32")
+
+
+def test_a_whole_number_is_a_number_with_a_fraction_too(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, WHOLE.replace("learning_rate = 0.01", "learning_rate = 1")))
+    assert recipe.training.learning_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "setting"),
+    [
+        ("hidden = 16", "hidden = 16\nwidth = 3", "model.width"),
+        ('cell = "lstm"', 'cell = "lstm"\nspeed = 1', "speed"),
+        ("[training]", "[extra]\na = 1\n[training]", "extra"),
+    ],
+)
+def test_an_unknown_setting_is_refused_by_name(tmp_path: Path, old: str, new: str, setting: str) -> None:
+    assert refusal(written(tmp_path, WHOLE.replace(old, new))).startswith(f"{setting}: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "setting", "got"),
+    [
+        ("hidden = 16", 'hidden = "many"', "model.hidden", "'many'"),
+        ("hidden = 16", 'hidden = "16"', "model.hidden", "'16'"),
+        ("hidden = 16", "hidden = true", "model.hidden", "True"),
+        ("hidden = 16", "hidden = 16.5", "model.hidden", "16.5"),
+        ("hidden = 16", "hidden = [16]", "model.hidden", "[16]"),
+        ("bidirectional = true", 'bidirectional = "yes"', "model.bidirectional", "'yes'"),
+        ("bidirectional = true", "bidirectional = 1", "model.bidirectional", "1"),
+        ("learning_rate = 0.01", 'learning_rate = "0.01"', "training.learning_rate", "'0.01'"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_refused_by_name(tmp_path: Path, old: str, new: str, setting: str, got: str) -> None:
+    message = refusal(written(tmp_path, WHOLE.replace(old, new)))
+    assert message.startswith(f"{setting}: ")
+    assert f"got {got}" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "setting"),
+    [
+        ("hidden = 16", "hidden = 0", "model.hidden"),
+        ("epochs = 2", "epochs = -1", "training.epochs"),
+        ("learning_rate = 0.01", "learning_rate = 0.0", "training.learning_rate"),
+        ("[training]", "[regularisation]\ndropout = 1.0\n[training]", "regularisation.dropout"),
+        ("[training]", "[regularisation]\nl2 = -0.1\n[training]", "regularisation.l2"),
+        ('task = "sentiment"', 'task = "weather"', "task"),
+        ('cell = "lstm"', 'cell = "transformer"', "cell"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(tmp_path: Path, old: str, new: str, setting: str) -> None:
+    assert refusal(written(tmp_path, WHOLE.replace(old, new))).startswith(f"{setting}: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "setting"),
+    [('task = "sentiment"', "task"), ("validation_items = 10", "data.validation_items"), ("hidden = 16", "model.hidden")],
+)
+def test_a_missing_setting_is_asked_for_by_name(tmp_path: Path, line: str, setting: str) -> None:
+    assert refusal(written(tmp_path, WHOLE.replace(line, ""))).startswith(f"{setting}: Field required")
+
+
+def test_music_that_reads_backwards_is_refused(tmp_path: Path) -> None:
+    """It would see the very character that it has to guess, and its graph cannot be built."""
+    assert "model.bidirectional" in refusal(written(tmp_path, WHOLE.replace("sentiment", "music")))
+
+
+@pytest.mark.parametrize("task", ["sentiment", "music"])
+def test_a_task_that_embeds_is_refused_without_a_width(tmp_path: Path, task: str) -> None:
+    content = WHOLE.replace("sentiment", task).replace("bidirectional = true", "").replace("embedding = 8", "")
+    assert "model.embedding" in refusal(written(tmp_path, content))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "none.toml")
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    assert "not readable as TOML" in refusal(tmp_path)
+
+
+def test_broken_toml_is_named_with_its_line(tmp_path: Path) -> None:
+    assert "line 3" in refusal(written(tmp_path, 'task = "sentiment"\n\ncell = = 1\n'))
+
+
+def test_a_file_that_is_no_utf8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes('task = "café"'.encode("latin-1"))
+    assert "not readable as TOML" in refusal(path)
