@@ -168,17 +168,11 @@ def _predictor(models: Path, task: str) -> Any:
     return load_predictor(current_folder(models, task))
 
 
-def _add_commands() -> None:
-    """Commands that other packages bring, such as training's; those that are not installed are left out."""
-    for entry in entry_points(group="gatehouse.commands"):
-        commands: typer.Typer = entry.load()
-        app.registered_commands += commands.registered_commands
-        app.registered_groups += commands.registered_groups
-
-
 def main() -> None:
     """Expected errors end with one line and exit code 1, not with a traceback."""
-    _add_commands()
+    # Commands that other packages bring, such as training's.
+    for entry in entry_points(group="gatehouse.commands"):
+        app.add_typer(entry.load())
     try:
         app()
     except (BundleError, ValueError, OSError) as error:

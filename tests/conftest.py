@@ -51,9 +51,14 @@ _TINY = {
 }
 
 
-def tiny_recipe(task: str, **changes: str) -> str:
-    """A recipe that trains in a second."""
+def _tiny_recipe(task: str, **changes: str) -> str:
     return _RECIPE.format(task=task, **{**_TINY[task], **changes})
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe() -> Callable[..., str]:
+    """Recipes that train in a second, by task."""
+    return _tiny_recipe
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +89,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_sources: dict[str
     folder = tmp_path_factory.mktemp("tiny")
     for task, source in tiny_sources.items():
         recipe = folder / f"{task}.toml"
-        recipe.write_text(tiny_recipe(task))
+        recipe.write_text(_tiny_recipe(task))
         train(recipe, source, folder / "runs", folder / "models")
     return folder / "models"
 

@@ -52,6 +52,8 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
 def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
     recipe = read_recipe(bundle.folder / "recipe.toml")
+    if which == "all":
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 1, "test_items": 0})})
     runs.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runs) as work:
         learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)

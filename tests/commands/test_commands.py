@@ -1,0 +1,170 @@
+"""The command line, as a person uses it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import kagglehub
+import pytest
+
+from app import cli, examples
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gatehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `gatehouse ...` in an empty folder; exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gatehouse", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_help_names_every_command(gatehouse: Command) -> None:
+    code, out, _ = gatehouse("--help")
+    assert code == 0
+    for command in ("serve", "predict", "models", "migrate", "train", "evaluate", "data"):
+        assert command in out
+
+
+def test_the_version_is_printed(gatehouse: Command) -> None:
+    assert gatehouse("--version")[1].startswith("gatehouse 0.")
+
+
+def test_models_are_listed_and_the_served_ones_marked(gatehouse: Command, tiny_models: Path) -> None:
+    code, out, _ = gatehouse("models", "list", "--models", tiny_models)
+    assert code == 0
+    assert sorted(line.split()[1] for line in out.splitlines() if line.startswith("*")) == ["music", "rainfall", "sentiment"]
+
+
+def test_verifying_says_which_bundle_is_bad_and_fails(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
+    assert gatehouse("models", "verify", "--models", tiny_models)[0] == 0
+    (tmp_path / "models" / "music" / "20200101-rnn-000000").mkdir(parents=True)
+    (tmp_path / "models" / "music" / "20200101-rnn-000000" / "bundle.json").write_text("{}")
+    code, _, err = gatehouse("models", "verify")
+    assert code == 1
+    assert "20200101-rnn-000000/bundle.json: format None is unknown" in err
+    assert gatehouse("models", "verify", "--models", tmp_path / "none")[0] == 1
+
+
+def test_a_version_can_be_chosen_and_one_that_is_not_there_cannot(gatehouse: Command, tiny_models: Path) -> None:
+    version = (tiny_models / "music" / "CURRENT").read_text().strip()
+    assert gatehouse("models", "use", "music", version, "--models", tiny_models)[0] == 0
+    code, _, err = gatehouse("models", "use", "music", "other", "--models", tiny_models)
+    assert code == 1
+    assert err == f"error: {tiny_models / 'music'}: no version 'other'\n"
+
+
+def test_predictions_without_a_server(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
+    code, out, _ = gatehouse("predict", "sentiment", "good", "bad", "--models", tiny_models)
+    assert code == 0
+    assert [set(json.loads(line)) for line in out.splitlines()] == [{"label", "probability", "tokens_read", "truncated"}] * 2
+    (tmp_path / "hours.json").write_text(json.dumps(examples.RAINFALL))
+    _, out, _ = gatehouse("predict", "rainfall", "hours.json", "--models", tiny_models)
+    assert json.loads(out)["scans_used"] == 3
+    _, out, _ = gatehouse("predict", "music", "X:1\\nK:G\\n", "--max-characters", 5, "--models", tiny_models)
+    assert out.startswith("X:1\nK:G\n")
+    assert len(out) <= len("X:1\nK:G\n") + 6
+
+
+def test_a_bad_file_and_a_missing_model_end_with_one_line(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "hours.json").write_text('{"hours": []}')
+    assert gatehouse("predict", "rainfall", "hours.json", "--models", tiny_models)[0] == 2
+    code, _, err = gatehouse("predict", "sentiment", "good")
+    assert code == 1
+    assert err.startswith("error: models/sentiment/CURRENT: not readable")
+    assert len(err.splitlines()) == 1
+
+
+def test_the_database_is_migrated_up_and_down(gatehouse: Command, tmp_path: Path) -> None:
+    assert gatehouse("migrate")[1] == "the database is at head\n"
+    assert (tmp_path / "gatehouse.db").exists()
+    assert gatehouse("migrate", "base")[1] == "the database is at base\n"
+
+
+def test_train_evaluate_and_serve_from_the_command_line(
+    gatehouse: Command, tiny_sources: dict[str, Path], tiny_recipe: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.toml").write_text(tiny_recipe("rainfall"))
+    source = tiny_sources["rainfall"]
+    code, out, _ = gatehouse("train", "rainfall", "--recipe", "tiny.toml", "--data", source)
+    assert code == 0
+    assert "sealed models/rainfall/" in out
+    code, out, _ = gatehouse("evaluate", "rainfall", "--data", source, "--part", "test")
+    assert code == 0
+    assert "mae_mm" in out
+    code, _, err = gatehouse("train", "music", "--recipe", "tiny.toml", "--data", source)
+    assert code == 1
+    assert "is a recipe for rainfall, not for music" in err
+
+
+def test_reading_data_says_what_is_kept(gatehouse: Command, tiny_sources: dict[str, Path]) -> None:
+    for task, source in tiny_sources.items():
+        code, out, _ = gatehouse("data", "check", task, "--data", source)
+        assert code == 0
+        assert "kept; none rejected" in out
+    code, _, err = gatehouse("data", "check", "music")
+    assert code == 1
+    assert "data/music: no such file or folder" in err
+
+
+def test_a_download_that_fails_says_which_file_to_put_where(gatehouse: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise ConnectionError
+
+    monkeypatch.setattr(kagglehub, "competition_download", refuse)
+    monkeypatch.setattr(kagglehub, "dataset_download", refuse)
+    for name, file in (("rainfall", "data/rain/train.csv"), ("imdb", "data/imdb/IMDB Dataset.csv")):
+        code, _, err = gatehouse("data", "fetch", name)
+        assert code == 1
+        assert file in err
+
+
+def test_what_is_downloaded_is_put_where_training_looks(
+    gatehouse: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_sources: dict[str, Path]
+) -> None:
+    monkeypatch.setattr(kagglehub, "dataset_download", lambda *_, **__: str(tiny_sources["sentiment"]))
+    assert gatehouse("data", "fetch", "imdb")[0] == 0
+    assert (tmp_path / "data" / "imdb" / "IMDB Dataset.csv").exists()
+
+
+def test_the_server_starts_answers_and_ends_on_sigterm(tiny_models: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [str(Path(sys.executable).parent / "gatehouse"), "serve", "--migrate", "--port", str(port)]
+    environment = {"GATEHOUSE_MODELS_DIR": str(tiny_models), "PATH": "/usr/bin:/bin"}
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        _wait_until_ready(port, server)
+        answer = httpx.post(f"http://127.0.0.1:{port}/v1/sentiment", json=examples.SENTIMENT)
+        assert answer.status_code == 200
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, err = server.communicate(timeout=30)
+    assert server.returncode in {0, -signal.SIGTERM}
+    assert "Traceback" not in err
+    assert (tmp_path / "gatehouse.db").exists()
+
+
+def _wait_until_ready(port: int, server: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not become ready")

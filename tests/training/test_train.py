@@ -1,0 +1,178 @@
+"""From recipe to sealed bundle: every cell and task, every shipped recipe, resuming, early stopping."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.bundle import current_folder, read_bundle
+from app.predictor import load_predictor
+from training import loop
+from training.export import ExportError
+from training.recipe import RecipeError, read_recipe
+from training.train import LEARNERS, evaluate, train
+
+REPOSITORY = Path(__file__).parents[2]
+RECIPES = sorted((REPOSITORY / "training" / "recipes").glob("*.toml"))
+
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_recipe: Callable[..., str]) -> Written:
+    """Writes a tiny recipe to a file."""
+
+    def write(task: str, name: str = "tiny", **changes: str) -> Path:
+        path = tmp_path / f"{name}.toml"
+        path.write_text(tiny_recipe(task, **changes))
+        return path
+
+    return write
+
+
+def log_of(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("task", ["sentiment", "rainfall", "music"])
+def test_every_cell_trains_for_every_task_and_its_bundle_is_served(
+    task: str, cell: str, tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written
+) -> None:
+    folder = train(recipe(task, cell=cell), tiny_sources[task], tmp_path / "runs", tmp_path / "models")
+    assert re.fullmatch(rf"\d{{8}}-{cell}-[0-9a-f]{{6}}", folder.name)
+    predictor = load_predictor(current_folder(tmp_path / "models", task))
+    assert predictor.manifest.cell == cell
+    assert (tmp_path / "runs" / "tiny" / "curves.png").stat().st_size > 0
+    assert len(log_of(tmp_path / "runs" / "tiny")) == 2
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_survives_a_dry_run(path: Path, tmp_path: Path, tiny_sources: dict[str, Path]) -> None:
+    text = re.sub(r"(validation|test)_items = \d+", r"\1_items = 6", path.read_text())
+    copy = tmp_path / path.name
+    copy.write_text(text)
+    folder = train(copy, tiny_sources[tomllib.loads(text)["task"]], tmp_path / "runs", tmp_path / "models", dry_run=True)
+    assert load_predictor(folder).manifest.metrics["epoch"] == 1
+    assert (folder / "recipe.toml").read_text() == text
+
+
+def test_both_precisions_are_measured_and_named_in_the_card(tmp_path: Path, tiny_models: Path) -> None:
+    bundle = read_bundle(current_folder(tiny_models, "sentiment"))
+    for precision in ("fp32", "int8"):
+        for part in ("validation", "test"):
+            assert f"{precision}_{part}_accuracy" in bundle.manifest.metrics
+            assert f"| {precision}_{part}_accuracy |" in bundle.card
+
+
+def test_int8_that_costs_too_much_is_not_kept(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.export._loss", lambda *_: 2.0)
+    folder = train(recipe("sentiment"), tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
+    bundle = read_bundle(folder)
+    assert bundle.manifest.precision == "fp32"
+    assert "int8_validation_accuracy" in bundle.manifest.metrics
+
+
+def test_a_killed_run_goes_on_to_the_very_weights_of_an_unbroken_one(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, source = recipe("rainfall"), tiny_sources["rainfall"]
+    unbroken = train(path, source, tmp_path / "unbroken", tmp_path / "models")
+
+    class Killed(BaseException):
+        """Like a signal: nothing catches it."""
+
+    whole = loop._one_epoch
+
+    def die_in_the_second(*args: object) -> float:
+        if "epoch 2" in str(args[-1]):
+            raise Killed
+        return whole(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "_one_epoch", die_in_the_second)
+    with pytest.raises(Killed):
+        train(path, source, tmp_path / "broken", tmp_path / "models")
+    monkeypatch.undo()
+    assert [line["epoch"] for line in log_of(tmp_path / "broken" / "tiny")] == [1]
+    resumed = train(path, source, tmp_path / "broken", tmp_path / "models")
+    assert [line["epoch"] for line in log_of(tmp_path / "broken" / "tiny")] == [1, 2]
+    assert resumed.name == unbroken.name
+
+
+def test_training_stops_early_and_keeps_the_best_weights(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe("rainfall")
+    path.write_text(path.read_text().replace("epochs = 2", "epochs = 50\npatience = 2"))
+    scores = iter([3.0, 1.0, 2.0, 1.0, 0.5])
+    monkeypatch.setattr(LEARNERS["rainfall"], "score", lambda *_: {"mae_mm": next(scores, 9.0)})
+    folder = train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    assert [line["mae_mm"] for line in log_of(tmp_path / "runs" / "tiny")] == [3.0, 1.0, 2.0, 1.0]
+    assert read_bundle(folder).manifest.metrics["epoch"] == 2
+
+
+def test_a_run_goes_on_only_with_its_own_recipe(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    source = tiny_sources["rainfall"]
+    train(recipe("rainfall"), source, tmp_path / "runs", tmp_path / "models")
+    with pytest.raises(RecipeError, match="begun with another recipe"):
+        train(recipe("rainfall", cell="rnn"), source, tmp_path / "runs", tmp_path / "models")
+    folder = train(recipe("rainfall", cell="rnn"), source, tmp_path / "runs", tmp_path / "models", fresh=True)
+    assert "-rnn-" in folder.name
+
+
+def test_a_graph_that_is_too_large_is_not_sealed(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.export.MOST_BYTES", 100)
+    with pytest.raises(ExportError, match="a bundle's may have 100"):
+        train(recipe("rainfall"), tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_graph_that_computes_something_else_is_not_sealed(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.graph._GATE_ORDER", {"gru": [0, 1, 2]})
+    with pytest.raises(ExportError, match="the graph gives"):
+        train(recipe("rainfall"), tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("task", ["sentiment", "rainfall", "music"])
+def test_evaluating_a_bundle_gives_the_scores_of_its_card(
+    task: str, tmp_path: Path, tiny_models: Path, tiny_sources: dict[str, Path]
+) -> None:
+    bundle = read_bundle(current_folder(tiny_models, task))
+    precision = bundle.manifest.precision
+    for part in ("validation", "test"):
+        for name, value in evaluate(bundle, tiny_sources[task], part, tmp_path / "runs").items():
+            assert value == pytest.approx(bundle.manifest.metrics[f"{precision}_{part}_{name}"], abs=1e-5, nan_ok=True)
+    assert evaluate(bundle, tiny_sources[task], "all", tmp_path / "runs")
+
+
+def test_regularisers_change_what_is_learned(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    plain = recipe("sentiment", name="plain")
+    names = {"l1": "l1 = 0.01", "l2": "l2 = 10.0", "dropout": "dropout = 0.5\nembedding_dropout = 0.5\nword_dropout = 0.5"}
+    losses = {}
+    for name, setting in {"plain": "clip_norm = 1.0", **names}.items():
+        path = tmp_path / f"{name}.toml"
+        path.write_text(plain.read_text() + f"\n[regularisation]\n{setting}\n")
+        train(path, tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
+        losses[name] = log_of(tmp_path / "runs" / name)[-1]["loss"]
+    assert len(set(losses.values())) == 4
+    assert losses["l1"] > losses["plain"]
+
+
+def test_pieces_of_reviews_are_learned_from_as_well(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    path = recipe("sentiment")
+    learner = LEARNERS["sentiment"]
+    whole = learner(read_recipe(path), tiny_sources["sentiment"], tmp_path / "runs" / "a", None)
+    path.write_text(path.read_text().replace("[data]", "[data]\npieces_per_review = 2"))
+    cut = learner(read_recipe(path), tiny_sources["sentiment"], tmp_path / "runs" / "b", None)
+    assert len(cut.sets.train) == 3 * len(whole.sets.train)
+    assert len(cut.sets.validation) == len(whole.sets.validation)
