@@ -1,6 +1,7 @@
 """The command `gatehouse`."""
 
 import json
+import logging
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,6 +26,7 @@ ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help=
 UrlOption = Annotated[str, typer.Option(envvar="GATEHOUSE_DATABASE_URL", help="The request log's database.")]
 
 _MODELS = Path("models")
+_MOST_DRAIN_S = 20  # below the 30 s after which orchestrators kill
 
 
 def _version(wanted: bool) -> None:
@@ -56,7 +58,15 @@ def serve(
     settings = Settings()
     if migrate_first:
         migrate(make_engine(settings.database_url))
-    uvicorn.run(create_app(settings), host=host or settings.host, port=port or settings.port, server_header=False)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    uvicorn.run(
+        create_app(settings),
+        host=host or settings.host,
+        port=port or settings.port,
+        server_header=False,
+        # A client that never finishes its request must not keep the process from ending.
+        timeout_graceful_shutdown=_MOST_DRAIN_S,
+    )
 
 
 @app.command("migrate")

@@ -84,12 +84,14 @@ def _session(bundle: ModelBundle, provider: Provider, threads: int) -> ort.Infer
     options.log_severity_level = 3
     # Spinning threads save microseconds a pass and cost a whole core to everything else in the container.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = _providers(provider)
     try:
-        return ort.InferenceSession(bundle.graph, options, providers=_providers(provider))
-    except BundleError:
-        raise
+        session = ort.InferenceSession(bundle.graph, options, providers=providers)
     except Exception as error:
         raise BundleError(f"{bundle.folder / 'model.onnx'}: onnxruntime cannot load it: {type(error).__name__}") from error
+    if provider == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
+        raise BundleError("provider 'cuda' is asked for, but its libraries or a GPU could not be found")
+    return session
 
 
 def _providers(provider: Provider) -> list[str]:
@@ -97,6 +99,7 @@ def _providers(provider: Provider) -> list[str]:
     if provider == "cuda" and "CUDAExecutionProvider" not in available:
         raise BundleError(f"provider 'cuda' is asked for, this onnxruntime has {', '.join(available)}")
     if provider != "cpu" and "CUDAExecutionProvider" in available:
+        ort.preload_dlls()  # finds CUDA and cuDNN where pip put them
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]
 

@@ -19,6 +19,7 @@ from app.database import is_migrated
 log = logging.getLogger(__name__)
 
 _MOST_ROWS_A_COMMIT = 256
+_MOST_WAIT_S = 5.0
 _CLOSE = object()
 
 Row = dict[str, Any]
@@ -87,7 +88,10 @@ class RequestLog:
         """Returns once the row is committed. Raises LogUnavailable."""
         done: Future[None] = Future()
         self._waiting.put((row, done))
-        await asyncio.wrap_future(done)
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(done), _MOST_WAIT_S)
+        except TimeoutError as error:
+            raise LogUnavailable(f"no commit within {_MOST_WAIT_S} s") from error
 
     def find(self, request_id: str) -> RequestRecord | None:
         """The stored record, committed before its answer left. Raises LogUnavailable."""
@@ -97,8 +101,14 @@ class RequestLog:
         except SQLAlchemyError as error:
             raise LogUnavailable(type(error).__name__) from error
 
-    def fault(self) -> str | None:
+    async def fault(self) -> str | None:
         """Why rows cannot be written, or None."""
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self._fault), _MOST_WAIT_S)
+        except TimeoutError:
+            return f"the database does not answer within {_MOST_WAIT_S} s"
+
+    def _fault(self) -> str | None:
         try:
             return None if is_migrated(self._engine) else "the database is not migrated; run `gatehouse migrate`"
         except SQLAlchemyError as error:
@@ -108,7 +118,7 @@ class RequestLog:
     def close(self) -> None:
         """Writes what waits, then lets go of the database."""
         self._waiting.put(_CLOSE)
-        self._thread.join()
+        self._thread.join(_MOST_WAIT_S)
         self._engine.dispose()
 
     def _work(self) -> None:
@@ -121,7 +131,7 @@ class RequestLog:
                 self._one_by_one(group)
             else:
                 for _, done in group:
-                    done.set_result(None)
+                    _settle(done)
 
     def _more(self) -> list[Any]:
         """What else waits by now."""
@@ -143,13 +153,23 @@ class RequestLog:
             try:
                 self._insert([row])
             except SQLAlchemyError as error:
-                done.set_exception(LogUnavailable(type(error).__name__))
+                _settle(done, LogUnavailable(type(error).__name__))
             else:
-                done.set_result(None)
+                _settle(done)
 
     def _insert(self, rows: list[Row]) -> None:
         with self._engine.begin() as connection:
             connection.execute(insert(RequestRecord), rows)
+
+
+def _settle(done: Future[None], error: LogUnavailable | None = None) -> None:
+    """Tell the caller, unless it gave up waiting."""
+    if not done.set_running_or_notify_cancel():
+        return
+    if error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
 
 
 def as_payload(body: bytes) -> Any:

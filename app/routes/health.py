@@ -19,10 +19,10 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", summary="Able to answer", response_model=Health, responses=problems(503))
-def readyz(house: HouseDep, entry: EntryDep) -> Health | JSONResponse:
+async def readyz(house: HouseDep, entry: EntryDep) -> Health | JSONResponse:
     """200 when every task has a model and the request log can be written; else 503 with the reasons."""
     faults = dict(house.registry.faults)
-    if fault := house.request_log.fault():
+    if fault := await house.request_log.fault():
         faults["request_log"] = fault
     if not faults:
         return Health(status="ready")

@@ -90,10 +90,10 @@ class Music:
         """
         chance = np.random.default_rng(sampling.seed)
         log_p, state = self.read(run, self.encode(prompt), self.start())
-        for _ in range(sampling.max_characters):
+        for left in range(sampling.max_characters - 1, -1, -1):
             index = draw(log_p[-1], sampling, chance)
             yield self._text(index)
-            if index == BOUNDARY or gone():
+            if index == BOUNDARY or not left or gone():
                 return
             log_p, state = self.read(run, np.array([index]), state)
 

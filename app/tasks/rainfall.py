@@ -40,8 +40,10 @@ class Hour:
         """From rows by column name, in any order; a measurement that is None or left out is missing."""
         minutes = np.array([scan["minutes_past"] for scan in scans], dtype=np.float64)
         rows = [[np.nan if (value := scan.get(name)) is None else value for name in MEASUREMENTS] for scan in scans]
-        order = np.argsort(minutes, kind="stable")
-        return cls(radardist_km, minutes[order], np.array(rows, dtype=np.float32)[order])
+        measured = np.array(rows, dtype=np.float32)
+        # Scans of the same minute are ordered by what they say, so that the order in which they were sent never counts.
+        order = np.lexsort((*np.nan_to_num(measured, nan=-np.inf).T[::-1], minutes))
+        return cls(radardist_km, minutes[order], measured[order])
 
     @property
     def reflectivity_dbz(self) -> npt.NDArray[np.float32]:

@@ -71,6 +71,7 @@ def test_rain_has_an_interval_around_it_and_the_physics_beside_it(client: httpx.
 
 def test_the_order_of_scans_does_not_matter(client: httpx.Client) -> None:
     hour = examples.RAINFALL["hours"][0]
+    hour = {**hour, "scans": [*hour["scans"], {"minutes_past": 47, "Ref": 10.0}, {"minutes_past": 47, "Zdr": 1.0}]}
     turned = {**hour, "scans": hour["scans"][::-1]}
     first, second = post(client, "/v1/rainfall", {"hours": [hour, turned]})["predictions"]
     assert first == second

@@ -151,13 +151,13 @@ def test_closing_writes_what_waits(engine: Engine) -> None:
 
 def test_an_unmigrated_database_is_a_fault_that_says_what_to_do(engine: Engine) -> None:
     log = RequestLog(engine)
-    assert "gatehouse migrate" in str(log.fault())
+    assert "gatehouse migrate" in str(asyncio.run(log.fault()))
     with pytest.raises(LogUnavailable):
         asyncio.run(log.write(row()))
     with pytest.raises(LogUnavailable):
         log.find("anything")
     migrate(engine)
-    assert log.fault() is None
+    assert asyncio.run(log.fault()) is None
     asyncio.run(log.write(row()))
     log.close()
 
@@ -184,7 +184,7 @@ def test_sqlite_is_set_up_to_be_durable_on_every_connection(tmp_path: Path) -> N
 def test_a_database_that_cannot_be_reached_is_a_fault(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/no/such/folder.db", "postgresql://nobody@127.0.0.1:1/nothing"):
         log = RequestLog(make_engine(url))
-        assert "cannot be used" in str(log.fault())
+        assert "cannot be used" in str(asyncio.run(log.fault()))
         log.close()
 
 
