@@ -127,3 +127,5 @@ def _data(task: TaskName, given: Path | None) -> Path:
 def _log_to_console() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("gensim").setLevel(logging.WARNING)
+    # onnxruntime's quantiser speaks through the root logger, of things that do not matter here.
+    logging.getLogger().handlers[0].addFilter(lambda record: record.name != "root")

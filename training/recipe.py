@@ -24,7 +24,6 @@ class Data(_Table):
     vocabulary_words: int = Field(default=30_000, gt=2, description="sentiment: most frequent words kept")
     head_tokens: int = Field(default=150, gt=0, description="sentiment: words read at the beginning of a long text")
     tail_tokens: int = Field(default=250, gt=0, description="sentiment: words read at its end")
-    pieces_per_review: int = Field(default=0, ge=0, description="sentiment: runs of 1 to 3 sentences learned from as well")
 
 
 class Vectors(_Table):

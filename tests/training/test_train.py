@@ -12,7 +12,7 @@ from app.bundle import current_folder, read_bundle
 from app.predictor import load_predictor
 from training import loop
 from training.export import ExportError
-from training.recipe import RecipeError, read_recipe
+from training.recipe import RecipeError
 from training.train import LEARNERS, evaluate, train
 
 REPOSITORY = Path(__file__).parents[2]
@@ -156,23 +156,13 @@ def test_evaluating_a_bundle_gives_the_scores_of_its_card(
 
 
 def test_regularisers_change_what_is_learned(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
-    plain = recipe("sentiment", name="plain")
+    plain = recipe("sentiment", name="plain").read_text()
     names = {"l1": "l1 = 0.01", "l2": "l2 = 10.0", "dropout": "dropout = 0.5\nembedding_dropout = 0.5\nword_dropout = 0.5"}
     losses = {}
     for name, setting in {"plain": "clip_norm = 1.0", **names}.items():
         path = tmp_path / f"{name}.toml"
-        path.write_text(plain.read_text() + f"\n[regularisation]\n{setting}\n")
+        path.write_text(plain + f"\n[regularisation]\n{setting}\n")
         train(path, tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
         losses[name] = log_of(tmp_path / "runs" / name)[-1]["loss"]
     assert len(set(losses.values())) == 4
     assert losses["l1"] > losses["plain"]
-
-
-def test_pieces_of_reviews_are_learned_from_as_well(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
-    path = recipe("sentiment")
-    learner = LEARNERS["sentiment"]
-    whole = learner(read_recipe(path), tiny_sources["sentiment"], tmp_path / "runs" / "a", None)
-    path.write_text(path.read_text().replace("[data]", "[data]\npieces_per_review = 2"))
-    cut = learner(read_recipe(path), tiny_sources["sentiment"], tmp_path / "runs" / "b", None)
-    assert len(cut.sets.train) == 3 * len(whole.sets.train)
-    assert len(cut.sets.validation) == len(whole.sets.validation)

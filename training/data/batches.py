@@ -1,9 +1,9 @@
 """Right-padded batches of sequences of like length, as torch tensors."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,30 @@ class Example:
 
     inputs: npt.NDArray[Any]
     target: npt.NDArray[Any]
+
+
+class LazyExamples(Sequence[Example]):
+    """Examples made when they are asked for, for data sets that would not fit into memory as tensors."""
+
+    def __init__(self, make: Callable[[int], Example], rows: Sequence[int], lengths: Sequence[int]) -> None:
+        """Example `i` is `make(rows[i])`, `lengths[i]` steps long."""
+        self._make, self._rows, self.lengths = make, rows, lengths
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return LazyExamples(self._make, self._rows[index], self.lengths[index])
+        return self._make(self._rows[index])
+
+
+def _length(examples: Sequence[Example], index: int) -> int:
+    return examples.lengths[index] if isinstance(examples, LazyExamples) else len(examples[index].inputs)
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,7 @@ def shuffled_batches(examples: Sequence[Example], batch_items: int, chance: rand
     pool = batch_items * _BATCHES_A_POOL
     groups = []
     for start in range(0, len(order), pool):
-        by_length = sorted(order[start : start + pool], key=lambda row: len(examples[row].inputs))
+        by_length = sorted(order[start : start + pool], key=lambda row: _length(examples, row))
         groups += [by_length[cut : cut + batch_items] for cut in range(0, len(by_length), batch_items)]
     chance.shuffle(groups)
     for group in groups:
@@ -61,7 +85,7 @@ def shuffled_batches(examples: Sequence[Example], batch_items: int, chance: rand
 
 def ordered_batches(examples: Sequence[Example], batch_items: int) -> Iterator[tuple[list[int], Batch]]:
     """Every example once, sorted by length, with the row numbers of each batch."""
-    order = sorted(range(len(examples)), key=lambda row: len(examples[row].inputs))
+    order = sorted(range(len(examples)), key=lambda row: _length(examples, row))
     for start in range(0, len(order), batch_items):
         rows = order[start : start + batch_items]
         yield rows, collate([examples[row] for row in rows])

@@ -11,7 +11,7 @@ from torch import Tensor
 from app.tasks.rainfall import FEATURES, Rainfall, features
 from app.tasks.task import Run
 from training import metrics
-from training.data.batches import Batch, Example, ordered_batches
+from training.data.batches import Batch, Example, LazyExamples, ordered_batches
 from training.data.rain import HourTable, read_hours
 from training.data.splits import recorded_splits
 from training.learners.learner import Asset, Scores, Sets
@@ -62,8 +62,12 @@ class RainfallLearner:
             self._examples(plausible), self._examples(splits.validation), self._examples(splits.test), report, splits
         )
 
-    def _examples(self, rows: Sequence[int]) -> list[Example]:
-        return [Example(self._task.encode(self._table.hour(row)), np.array(self._table.gauge_mm[row])) for row in rows]
+    def _examples(self, rows: Sequence[int]) -> LazyExamples:
+        lengths = np.diff(self._table.starts)[np.array(rows, dtype=np.int64)]
+        return LazyExamples(self._example, rows, lengths.tolist())
+
+    def _example(self, row: int) -> Example:
+        return Example(self._task.encode(self._table.hour(row)), np.array(self._table.gauge_mm[row]))
 
     def network(self) -> TaskNet:
         return RainfallNet(self._recipe, len(FEATURES))
@@ -78,13 +82,15 @@ class RainfallLearner:
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         """`mae_mm` and the rest over plausible gauges of hours with reflectivity; `all_` over every hour."""
         estimate = np.zeros((len(examples), len(QUANTILES)))
+        gauge, physics = np.zeros(len(examples)), np.zeros(len(examples))
+        echo = np.zeros(len(examples), dtype=bool)
         for rows, batch in ordered_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
             estimate[rows] = run(feeds)["quantiles_mm"]
-        gauge = np.array([example.target for example in examples], dtype=np.float64)
-        # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
-        physics = np.array([example.inputs[:, 0].sum() for example in examples], dtype=np.float64)
-        echo = np.array([example.inputs[:, _REF_PRESENT].max() > 0 for example in examples])
+            gauge[rows] = batch.targets.numpy()
+            # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
+            physics[rows] = feeds["scans"][:, :, 0].sum(axis=1)
+            echo[rows] = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
         judged = echo & (gauge < metrics.IMPLAUSIBLE_MM)
         low, middle, high = estimate[judged].T
         return {

@@ -1,10 +1,8 @@
 """Learning sentiment: cross-entropy on whole reviews, over word vectors learned from labelled and unlabelled text."""
 
 import logging
-import random
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,8 +26,6 @@ from training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 _SCORING_ITEMS = 64
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?:<br\s*/?>\s*)+")
-_WORD = re.compile(r"\w")
 
 
 class SentimentLearner:
@@ -62,10 +58,7 @@ class SentimentLearner:
         def examples(rows: list[int]) -> list[Example]:
             return [Example(task.encode(texts[row]).ids, np.array(labels[row], np.float32)) for row in rows]
 
-        cut = _pieces([texts[row] for row in splits.train], recipe)
-        pieces = [Example(task.encode(piece).ids, np.array(labels[splits.train[number]], np.float32)) for number, piece in cut]
-        train = examples(splits.train) + pieces
-        self.sets = Sets(train, examples(splits.validation), examples(splits.test), report, splits)
+        self.sets = Sets(examples(splits.train), examples(splits.validation), examples(splits.test), report, splits)
 
     def network(self) -> TaskNet:
         net = SentimentNet(self._recipe, len(self.asset.content))
@@ -122,19 +115,6 @@ def _splits(recipe: Recipe, movies: list[str], official_test: list[bool], work: 
         [rest[row] for row in cut.validation],
         [rest[row] for row in cut.test] + official,
     )
-
-
-def _pieces(texts: list[str], recipe: Recipe) -> Iterator[tuple[int, str]]:
-    """(number of the text, 1 to 3 sentences of it in a row), so that short texts are not a foreign land.
-
-    A piece bears its review's label. That is wrong for some pieces, but chance does not lean to one side.
-    """
-    chance = random.Random(recipe.training.seed)  # noqa: S311 - no secret
-    for number, text in enumerate(texts):
-        sentences = [part for part in _SENTENCE_END.split(text) if _WORD.search(part)]
-        for _ in range(recipe.data.pieces_per_review if sentences else 0):
-            start = chance.randrange(len(sentences))
-            yield number, " ".join(sentences[start : start + chance.randint(1, 3)])
 
 
 def _corpus(train: list[str], unlabelled: list[str]) -> list[list[str]]:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data.batches import Batch, Example, collate, ordered_batches, shuffled_batches
+from training.data.batches import Batch, Example, LazyExamples, collate, ordered_batches, shuffled_batches
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=40)
 unhurried = settings(deadline=None, max_examples=50)
@@ -99,3 +99,15 @@ def test_ordered_batches_name_the_rows_they_hold_from_short_to_long(lengths: lis
         seen += rows
     assert sorted(seen) == list(range(len(lengths)))
     assert [lengths[row] for row in seen] == sorted(lengths)
+
+
+def test_examples_made_on_demand_make_the_same_batches() -> None:
+    held = numbered([3, 1, 4, 1, 5])
+    rows = [4, 2, 0, 1, 3]
+    lazy = LazyExamples(held.__getitem__, rows, [len(held[row].inputs) for row in rows])
+    assert [len(example.inputs) for example in lazy[1:3]] == [4, 3]
+    for (lazy_rows, lazy_batch), (held_rows, held_batch) in zip(
+        ordered_batches(lazy, 2), ordered_batches([held[row] for row in rows], 2), strict=True
+    ):
+        assert lazy_rows == held_rows
+        assert torch.equal(lazy_batch.inputs, held_batch.inputs)
