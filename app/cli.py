@@ -59,6 +59,7 @@ def serve(
     if migrate_first:
         migrate(make_engine(settings.database_url))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks at every look at the schema
     uvicorn.run(
         create_app(settings),
         host=host or settings.host,

@@ -1,5 +1,6 @@
 """The database: engine, migrations, and whether it is up to date."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -56,8 +57,13 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
 
+@cache
+def _newest_revision() -> str | None:
+    """Of the migrations on disk, which do not change while the process runs."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 def is_migrated(engine: Engine) -> bool:
     """Whether the schema is that of the newest migration. Raises SQLAlchemyError if the database cannot be reached."""
-    head = ScriptDirectory.from_config(migration_config(engine)).get_current_head()
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from app.tasks.task import Run, Tensors
 from training.data.batches import shuffled_batches
 from training.learners.learner import Learner, Scores
 from training.model import TaskNet
+from training.progress import progress
 from training.recipe import Recipe
 
 
@@ -89,9 +89,8 @@ def _one_epoch(
     device, total = device_here(), 0.0
     chance = random.Random(torch.initial_seed())  # noqa: S311
     network.train()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
-        bar = progress.add_task(title, total=batches)
+    with progress() as bar:
+        task = bar.add_task(title, total=batches)
         for number, batch in enumerate(shuffled_batches(learner.sets.train, recipe.training.batch_items, chance), 1):
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
                 loss = learner.loss(network, batch.to(device))
@@ -103,7 +102,7 @@ def _one_epoch(
             optimizer.step()
             schedule.step()
             total += loss.item()
-            progress.update(bar, completed=number, description=f"{title} loss {total / number:.4f}")
+            bar.update(task, completed=number, description=f"{title} loss {total / number:.4f}")
             if number >= batches:
                 break
     return total / number

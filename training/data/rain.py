@@ -13,6 +13,7 @@ import polars as pl
 
 from app.tasks.rainfall import MEASUREMENTS, MOST_SCANS, Hour
 from training.data.report import DataError, ReadReport, existing
+from training.progress import track
 
 FORMATS = "train.csv of 'How Much Did It Rain? II' (Kaggle), a .parquet file with its columns, or a folder with either"
 _COLUMNS = ["minutes_past", "radardist_km", *MEASUREMENTS]
@@ -50,7 +51,7 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     cache.mkdir(parents=True, exist_ok=True)
     gauges, lengths, ids = [], [], []
     with (cache / "scans.f32").open("wb") as file:
-        for hour in _hours(_chunks(source)):
+        for hour in _hours(track(_chunks(source), f"reading chunks of {_ROWS_A_CHUNK} rows")):
             if reason := _fault(hour):
                 report.reject(reason)
                 continue

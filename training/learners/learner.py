@@ -1,6 +1,6 @@
 """The interface between the training loop and a task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -8,13 +8,19 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor
 
 from app.tasks.task import Run
-from training.data.batches import Batch, Example
+from training.data.batches import Batch, Example, ordered_batches
 from training.data.report import ReadReport
 from training.data.splits import Splits
 from training.model import TaskNet
+from training.progress import track
 from training.recipe import Recipe
 
 Scores = dict[str, float]
+
+
+def scoring_batches(examples: Sequence[Example], items: int) -> Iterator[tuple[list[int], Batch]]:
+    """`ordered_batches` with a progress bar."""
+    return track(ordered_batches(examples, items), "scoring batches", -(-len(examples) // items))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from app.tasks.music import BOUNDARY, BOUNDARY_MARK, Music, log_softmax
 from app.tasks.task import Run
-from training.data.batches import Batch, Example, ordered_batches
+from training.data.batches import Batch, Example
 from training.data.splits import recorded_splits
 from training.data.tunes import read_tunes
 from training.learners.learner import Asset, Scores, Sets
@@ -70,7 +70,7 @@ class MusicLearner:
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         nats, characters = 0.0, 0
-        for _, batch in ordered_batches(examples, _SCORING_ITEMS):
+        for _, batch in scoring_batches(examples, _SCORING_ITEMS):
             zeros = {
                 name: np.zeros((layers, len(batch.lengths), hidden), np.float32)
                 for name, (layers, hidden) in self.settings["state"].items()

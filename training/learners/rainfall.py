@@ -11,7 +11,7 @@ from torch import Tensor
 from app.tasks.rainfall import FEATURES, Rainfall, features
 from app.tasks.task import Run
 from training import metrics
-from training.data.batches import Batch, Example, LazyExamples, ordered_batches
+from training.data.batches import Batch, Example, LazyExamples
 from training.data.rain import HourTable, read_hours
 from training.data.splits import recorded_splits
 from training.learners.learner import Asset, Scores, Sets
@@ -84,7 +84,7 @@ class RainfallLearner:
         estimate = np.zeros((len(examples), len(QUANTILES)))
         gauge, physics = np.zeros(len(examples)), np.zeros(len(examples))
         echo = np.zeros(len(examples), dtype=bool)
-        for rows, batch in ordered_batches(examples, _SCORING_ITEMS):
+        for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
             estimate[rows] = run(feeds)["quantiles_mm"]
             gauge[rows] = batch.targets.numpy()

@@ -2,25 +2,26 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gensim.models import Word2Vec
-from rich.progress import track
+from gensim.models.callbacks import CallbackAny2Vec
 from torch import Tensor
 from torch.nn import functional
 
 from app.tasks.sentiment import RESERVED, UNKNOWN, Sentiment, tokenize
 from app.tasks.task import Run
 from training import metrics
-from training.data.batches import Batch, Example, ordered_batches
+from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets
 from training.model import SentimentNet, TaskNet
+from training.progress import progress, track
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class SentimentLearner:
         task = Sentiment.from_bundle(self.settings, self.asset.content)
 
         def examples(rows: list[int]) -> list[Example]:
-            return [Example(task.encode(texts[row]).ids, np.array(labels[row], np.float32)) for row in rows]
+            counted = track(rows, "encoding reviews", len(rows))
+            return [Example(task.encode(texts[row]).ids, np.array(labels[row], np.float32)) for row in counted]
 
         self.sets = Sets(examples(splits.train), examples(splits.validation), examples(splits.test), report, splits)
 
@@ -91,7 +93,7 @@ class SentimentLearner:
 
     def _logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
         logit = np.zeros(len(examples))
-        for rows, batch in ordered_batches(examples, _SCORING_ITEMS):
+        for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"ids": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
             logit[rows] = run(feeds)["logit"]
         return logit
@@ -119,7 +121,8 @@ def _splits(recipe: Recipe, movies: list[str], official_test: list[bool], work: 
 
 def _corpus(train: list[str], unlabelled: list[str]) -> list[list[str]]:
     """The words of every text that may be learned from; held-out reviews are not among them."""
-    return [[token.text for token in tokenize(text)] for text in track([*train, *unlabelled], "reading words")]
+    texts = [*train, *unlabelled]
+    return [[token.text for token in tokenize(text)] for text in track(texts, "reading words", len(texts))]
 
 
 def _vocabulary(corpus: list[list[str]], most: int) -> list[str]:
@@ -127,19 +130,32 @@ def _vocabulary(corpus: list[list[str]], most: int) -> list[str]:
     return [*RESERVED, *(word for word, _ in counts.most_common(most - len(RESERVED)))]
 
 
+class _EpochCounter(CallbackAny2Vec):  # type: ignore[misc]
+    """Tells of each finished epoch of Word2Vec."""
+
+    def __init__(self, count: Callable[[], None]) -> None:
+        self._count = count
+
+    def on_epoch_end(self, _model: Word2Vec) -> None:
+        self._count()
+
+
 def _vectors(corpus: list[list[str]], vocabulary: list[str], recipe: Recipe) -> np.ndarray[Any, np.dtype[np.float32]]:
     """float32 [vocabulary, embedding]: skip-gram vectors brought to the scale that random ones start with."""
     log.info("learning word vectors from %d texts, %d epochs", len(corpus), recipe.vectors.epochs)
-    model = Word2Vec(
-        corpus,
-        vector_size=recipe.model.embedding,
-        window=recipe.vectors.window,
-        epochs=recipe.vectors.epochs,
-        min_count=1 if len(corpus) < 1000 else 5,
-        sample=1e-4,
-        workers=torch.get_num_threads(),
-        seed=recipe.training.seed,
-    )
+    with progress() as bar:
+        task = bar.add_task("learning word vectors, epoch", total=recipe.vectors.epochs)
+        model = Word2Vec(
+            corpus,
+            vector_size=recipe.model.embedding,
+            window=recipe.vectors.window,
+            epochs=recipe.vectors.epochs,
+            min_count=1 if len(corpus) < 1000 else 5,
+            sample=1e-4,
+            workers=torch.get_num_threads(),
+            seed=recipe.training.seed,
+            callbacks=[_EpochCounter(lambda: bar.advance(task))],
+        )
     chance = np.random.default_rng(recipe.training.seed)
     vectors = chance.normal(0.0, 0.1, (len(vocabulary), recipe.model.embedding)).astype(np.float32)
     known = [row for row, word in enumerate(vocabulary) if word in model.wv]
