@@ -14,7 +14,7 @@ from app.tasks.task import Run
 from training.data.batches import Batch, Example
 from training.data.splits import recorded_splits
 from training.data.tunes import read_tunes
-from training.learners.learner import Asset, Scores, Sets
+from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.model import MusicNet, TaskNet
 from training.recipe import Recipe
 

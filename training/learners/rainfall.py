@@ -14,7 +14,7 @@ from training import metrics
 from training.data.batches import Batch, Example, LazyExamples
 from training.data.rain import HourTable, read_hours
 from training.data.splits import recorded_splits
-from training.learners.learner import Asset, Scores, Sets
+from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.model import RainfallNet, TaskNet
 from training.recipe import Recipe
 

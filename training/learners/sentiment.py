@@ -19,7 +19,7 @@ from training import metrics
 from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
 from training.data.splits import Splits, recorded_splits
-from training.learners.learner import Asset, Scores, Sets
+from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.model import SentimentNet, TaskNet
 from training.progress import progress, track
 from training.recipe import Recipe
