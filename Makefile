@@ -48,8 +48,8 @@ clean: ## Remove the virtual environment and caches
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "error: $$($(PYTHON) --version) found, Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
-		|| { rm -rf $(VENV); echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv $(VENV) \
+		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(BIN)/python requirements/get_pip.py; }
 	@touch $@
 
 $(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/.python

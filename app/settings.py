@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         description="Threads for models. Default: the cores the process may use, container limits counted.",
     )
     queue_limit_requests: int = Field(
-        default=64,
+        default=256,
         ge=1,
         le=100_000,
         description="Requests of one task that may run and wait together; more are refused with 503.",

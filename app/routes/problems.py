@@ -12,7 +12,7 @@ _EXAMPLES = {
         422, "invalid_request", "/texts: List should have at least 1 item after validation, not 0 (got an array of 0)"
     ),
     500: Refusal(500, "internal_error", "the service failed; its log has the reason under this request id"),
-    503: Refusal(503, "overloaded", "64 requests for sentiment are being answered or waiting, which is the most allowed"),
+    503: Refusal(503, "overloaded", "256 requests for sentiment are being answered or waiting, which is the most allowed"),
 }
 _WHEN = {
     404: "No such task, request or page.",
