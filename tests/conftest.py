@@ -141,10 +141,10 @@ def client(serve: Serve, settings: Settings) -> httpx.Client:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The big real data sets, where GATEHOUSE_DATA names them."""
-    folder = os.environ.get("GATEHOUSE_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip(f"needs the real data: GATEHOUSE_DATA is {folder!r}, which is no folder")
-    return Path(folder)
+    folder = Path(os.environ.get("GATEHOUSE_DATA", REPOSITORY / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data: {folder} is no folder; GATEHOUSE_DATA names another")
+    return folder
 
 
 def _write_reviews(path: Path, chance: random.Random) -> None:

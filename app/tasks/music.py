@@ -13,6 +13,7 @@ BOUNDARY = 0
 """Index of the mark that stands before and after every tune."""
 BOUNDARY_MARK = "<boundary>"
 
+_TYPEWRITER = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "\t": " ", "\u00a0": " "})
 _TOP = 5  # characters that a golden case pins down
 
 
@@ -50,12 +51,13 @@ class Music:
         return cls(vocabulary, settings["state"])
 
     def encode(self, abc: str) -> npt.NDArray[np.int64]:
-        """int64 [1 + characters], the boundary first. Windows line ends count as plain ones.
+        """int64 [1 + characters], the boundary first; the text is read as `plain` makes it.
 
         Raises InvalidInput with the position of the first character outside the vocabulary.
         """
         for position, character in enumerate(abc):
-            if character not in self._index and not (character == "\r" and abc[position + 1 : position + 2] == "\n"):
+            windows_line_end = character == "\r" and abc[position + 1 : position + 2] == "\n"
+            if character.translate(_TYPEWRITER) not in self._index and not windows_line_end:
                 raise InvalidInput(
                     f"character {character!r} at position {position} is not in the model's vocabulary of "
                     f"{len(self._index)} characters",
@@ -106,8 +108,8 @@ class Music:
 
 
 def plain(abc: str) -> str:
-    """The text with Windows line ends made plain, as the model was trained."""
-    return abc.replace("\r\n", "\n")
+    """The text as the model was trained on it: plain line ends, and spaces, quotes and dashes as a typewriter has them."""
+    return abc.replace("\r\n", "\n").translate(_TYPEWRITER)
 
 
 def log_softmax(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -113,6 +113,11 @@ def test_windows_line_ends_count_as_plain_ones(client: httpx.Client) -> None:
     assert post(client, "/v1/music/generate", request)["abc"].startswith(PROMPT)
 
 
+def test_typographic_characters_count_as_those_of_a_typewriter(client: httpx.Client) -> None:
+    request = {"prompt": "X:1\nT:Kitty\u2019s\tJig\nK:G\n", "max_characters": 5, "seed": 1}
+    assert post(client, "/v1/music/generate", request)["abc"].startswith("X:1\nT:Kitty's Jig\nK:G\n")
+
+
 def test_the_callers_own_id_is_stored_and_echoed(client: httpx.Client) -> None:
     answer = client.post("/v1/sentiment", json=examples.SENTIMENT, headers={"X-Client-Request-Id": "order 66"})
     assert answer.headers["x-client-request-id"] == "order 66"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from app.tasks.music import plain
 from training.data.report import DataError, ReadReport, existing, read_parquet
 
 FORMATS = "a .abc file, a folder of them, a .parquet file with a column abc, or a folder that holds tunes.parquet"
@@ -13,7 +14,6 @@ FORMATS = "a .abc file, a folder of them, a .parquet file with a column abc, or 
 _NEW_TUNE = re.compile(r"^(?=X:)", re.MULTILINE)
 _FIELD = re.compile(r"^(?:[A-Za-z+]:|%).*$|\"[^\"\n]*\"|![^!\n]*!|\{[^}\n]*\}", re.MULTILINE)
 _NOTES = re.compile(r"[A-Ga-g]")
-_TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "\t": " ", "\u00a0": " "})
 # Two settings of one tune agree on their first bars and drift apart later.
 _FAMILY_NOTES = 16
 _FEWEST_NOTES = 8
@@ -46,8 +46,8 @@ def read_tunes(path: Path) -> tuple[pl.DataFrame, ReadReport]:
 
 
 def normalise(abc: str) -> str:
-    """Plain line ends, typewriter quotes and spaces, one final line end: what the model reads."""
-    return abc.replace("\r\n", "\n").replace("\r", "\n").translate(_TYPOGRAPHIC).strip("\n ") + "\n"
+    """One final line end, and the text as the service reads it."""
+    return plain(abc).replace("\r", "\n").strip("\n ") + "\n"
 
 
 def fault(abc: str | None) -> str | None:
