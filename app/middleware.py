@@ -49,6 +49,8 @@ class Ledger:
     async def _finish(self, scope: Scope, reply: "Reply") -> None:
         """The row, then the answer: what left the house is in the database."""
         entry = reply.entry
+        if not entry.status:
+            return  # the client left before its request was whole: nobody is answered
         if entry.stream == "started":
             entry.stream = "finished" if reply.ended else "client_gone"
         if scope["path"].startswith(_LOGGED):

@@ -164,6 +164,15 @@ def test_a_body_over_the_limit_is_refused_when_it_comes_in_pieces(
     assert answer.status_code == 200
 
 
+def test_a_client_that_leaves_within_its_request_is_not_counted_as_answered(client: httpx.Client) -> None:
+    url = client.base_url
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        connection.sendall(b"POST /v1/sentiment HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{")
+    assert client.get("/v1/models").status_code == 200
+    counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith("gatehouse_requests_total{")]
+    assert counted == ['gatehouse_requests_total{method="GET",route="/v1/models",status="200"} 1.0']
+
+
 def test_a_full_line_is_refused_with_a_time_to_come_back(
     client: httpx.Client, serve: Serve, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,13 +44,21 @@ def test_a_finished_stream_is_recorded_as_such(client: httpx.Client) -> None:
     assert record["response_bytes"] == len(answer.content)
 
 
-def test_a_client_that_leaves_is_recorded_and_its_work_stops(client: httpx.Client) -> None:
-    endless = {**REQUEST, "max_characters": 5_000, "temperature": 5, "top_p": 1}
-    with client.stream("POST", "/v1/music/generate", json=endless) as answer:
+def test_a_client_that_leaves_is_recorded_and_its_work_stops(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def draw_slowly(*_: Any) -> int:
+        time.sleep(0.002)
+        drawn.append(1)
+        return 1  # never the end of the tune
+
+    monkeypatch.setattr("app.tasks.music.draw", draw_slowly)
+    with client.stream("POST", "/v1/music/generate", json={**REQUEST, "max_characters": 5_000}) as answer:
         next(answer.iter_lines())
     record = _record(client, answer.headers["x-request-id"])
     assert record["stream"] == "client_gone"
     assert record["status"] == 200
+    assert len(drawn) < 5_000
 
 
 def test_a_failure_on_the_way_ends_the_stream_with_an_error_event(
