@@ -18,15 +18,16 @@ _LOCK_TIMEOUT_MS = 5_000
 
 
 def make_engine(url: str) -> Engine:
-    """For SQLite or PostgreSQL (`postgresql://` means psycopg 3). Connects only when used."""
+    """For SQLite or PostgreSQL, whatever driver the URL names: sqlite3 and psycopg 3 are used. Connects only when used."""
     scheme, separator, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        scheme = "postgresql+psycopg"
-    if scheme.startswith("postgresql"):
+    backend = scheme.partition("+")[0]
+    if backend in {"postgres", "postgresql"}:
         return create_engine(
-            f"{scheme}{separator}{rest}", pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
+            f"postgresql+psycopg{separator}{rest}", pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
         )
-    engine = create_engine(url)
+    if backend != "sqlite":
+        raise ValueError(f"the database URL begins with {scheme[:20]!r}, allowed are sqlite:// and postgresql://")
+    engine = create_engine(backend + separator + rest)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 

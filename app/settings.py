@@ -1,10 +1,16 @@
 """Settings: environment variables GATEHOUSE_..., each with its unit in its name."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _as_switch(value: Any) -> Any:
+    """`on` and `off` in their other spellings, as operators write them."""
+    spellings = {"1": "on", "true": "on", "yes": "on", "0": "off", "false": "off", "no": "off"}
+    return spellings.get(str(value).lower(), value)
 
 
 class Settings(BaseSettings):
@@ -19,7 +25,7 @@ class Settings(BaseSettings):
         default="sqlite:///gatehouse.db",
         description="Where the request log is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
     )
-    log_payloads: Literal["off", "on"] = Field(
+    log_payloads: Annotated[Literal["off", "on"], BeforeValidator(_as_switch)] = Field(
         default="off", description="Whether inputs and outputs are stored with each request's row."
     )
     provider: Literal["auto", "cpu", "cuda"] = Field(
