@@ -16,7 +16,7 @@ from training.data.report import DataError, ReadReport, existing, read_parquet
 
 FORMATS = (
     "'IMDB Dataset.csv' (Kaggle, columns review and sentiment), an aclImdb folder, a .parquet file with text and label, "
-    "or a folder that holds train.parquet"
+    "or a folder that holds one of them (train.parquet, 'IMDB Dataset.csv', aclImdb)"
 )
 _LABELS = {"positive": 1, "negative": 0, "pos": 1, "neg": 0, "1": 1, "0": 0}
 _FILE_NAME = re.compile(r"(\d+)_\d+")
@@ -33,9 +33,7 @@ class _Row:
 
 def read_reviews(path: Path) -> tuple[pl.DataFrame, ReadReport]:
     """Columns `text` str, `label` 0 or 1, `movie` str, `official_test` bool. Raises DataError."""
-    existing(path, FORMATS)
-    if path.is_dir() and (path / "train.parquet").exists():
-        path = path / "train.parquet"
+    path = _located(existing(path, FORMATS))
     report = ReadReport(str(path), "reviews")
     if path.is_dir():
         rows = _read_folder(path, report)
@@ -50,10 +48,17 @@ def read_reviews(path: Path) -> tuple[pl.DataFrame, ReadReport]:
 
 def read_unlabelled(path: Path) -> list[str]:
     """Texts without a label that stand beside the labelled ones: unsup.parquet or aclImdb's unsup folder; else none."""
+    path = _located(path)
     folder = path if path.is_dir() else path.parent
     if (folder / "unsup.parquet").exists():
         return pl.read_parquet(folder / "unsup.parquet", columns=["text"])["text"].drop_nulls().to_list()
     return [file.read_text("utf-8") for file in sorted((folder / "train" / "unsup").glob("*.txt"))]
+
+
+def _located(path: Path) -> Path:
+    """The data itself, where the path is a folder around it."""
+    inside = (path / name for name in ("train.parquet", "IMDB Dataset.csv", "aclImdb"))
+    return next((data for data in inside if data.exists()), path)
 
 
 def _checked(rows: Iterator[_Row], report: ReadReport) -> pl.DataFrame:

@@ -232,3 +232,15 @@ def test_unlabelled_texts_come_from_parquet_beside_the_labelled_ones(tmp_path: P
 
 def test_without_unlabelled_texts_there_are_none(tmp_path: Path) -> None:
     assert read_unlabelled(kaggle_file(tmp_path, [["a", "positive"]])) == []
+
+
+def test_data_is_found_where_it_was_fetched_to(tmp_path: Path) -> None:
+    file = kaggle_file(tmp_path, [["good", "positive"], ["bad", "negative"]])
+    assert file.name == "IMDB Dataset.csv"
+    assert read_reviews(tmp_path)[0]["text"].to_list() == ["good", "bad"]
+    file.unlink()
+    for name in ("pos", "neg", "unsup"):
+        (tmp_path / "aclImdb" / "train" / name).mkdir(parents=True)
+        (tmp_path / "aclImdb" / "train" / name / "0_0.txt").write_text(name)
+    assert read_reviews(tmp_path)[0]["text"].to_list() == ["pos", "neg"]
+    assert read_unlabelled(tmp_path) == ["unsup"]
