@@ -25,7 +25,6 @@ class Entry:
     client: str | None
     client_request_id: str | None = None
     started_s: float = field(default_factory=perf_counter)
-    route: str = "unmatched"
     status: int = 0
     error_code: str | None = None
     task: str | None = None

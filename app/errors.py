@@ -99,11 +99,10 @@ def refusal(error: Exception) -> Refusal:
     match error:
         case InvalidInput():
             fault = FieldError(pointer=error.pointer, detail=error.detail)
-            return Refusal(422, "invalid_request", f"{error.pointer}: {error.detail}", [fault])
+            return Refusal(422, "invalid_request", _sentence(fault), [fault])
         case RequestValidationError():
             faults = [_field_error(fault) for fault in error.errors()[:_MOST_ERRORS]]
-            detail = f"{faults[0].pointer}: {faults[0].detail}".removeprefix(": ")
-            return Refusal(422, "invalid_request", detail, faults)
+            return Refusal(422, "invalid_request", _sentence(faults[0]), faults)
         case BodyTooLarge():
             return Refusal(413, "body_too_large", str(error), headers={"Connection": "close"})
         case Overloaded():
@@ -142,6 +141,10 @@ def install(app: FastAPI) -> None:
         HTTPException,
     ):
         app.add_exception_handler(kind, answer)
+
+
+def _sentence(fault: FieldError) -> str:
+    return f"{fault.pointer}: {fault.detail}" if fault.pointer else fault.detail
 
 
 def _field_error(fault: dict[str, Any]) -> FieldError:

@@ -14,11 +14,11 @@ from app.database import make_engine
 from app.house import House
 from app.metrics import Metrics
 from app.middleware import Ledger
-from app.predictor import TASKS
 from app.registry import Registry
 from app.request_log import RequestLog
 from app.routes import health, models, music, rainfall, requests, sentiment
 from app.settings import Settings
+from app.tasks import TASKS
 
 _DESCRIPTION = """Recurrent networks behind a REST interface: sentiment of a text, rain in an hour of radar scans, the next
 character of a tune. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the key of its

@@ -10,16 +10,12 @@ from typing import Any, Generic, Literal, TypeVar
 import onnxruntime as ort
 
 from app.bundle import BundleError, Manifest, ModelBundle, read_bundle
-from app.tasks.music import Music
-from app.tasks.rainfall import Rainfall
-from app.tasks.sentiment import Sentiment
+from app.tasks import TASKS
 from app.tasks.task import Run, Task, Tensors
 
 Provider = Literal["auto", "cpu", "cuda"]
 TaskT = TypeVar("TaskT", bound=Task)
-Answer = TypeVar("Answer")
 
-TASKS: dict[str, Any] = {"sentiment": Sentiment, "rainfall": Rainfall, "music": Music}
 _DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from app.bundle import BundleError, current_folder
-from app.predictor import TASKS, Provider, load_predictor
+from app.predictor import Provider, load_predictor
 from app.runner import Runner
+from app.tasks import TASKS
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, Integer, String, insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -123,15 +123,26 @@ class RequestLog:
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not _CLOSE:
-            group = [first, *self._more()]
-            try:
-                self._insert([row for row, _ in group])
-            except SQLAlchemyError as error:
-                log.error("%d rows could not be committed together: %s", len(group), error)
-                self._one_by_one(group)
-            else:
-                for _, done in group:
-                    _settle(done)
+            # Whoever gave up waiting was told that nothing is recorded, and nothing is.
+            group = [(row, done) for row, done in [first, *self._more()] if not done.cancelled()]
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[Any]) -> None:
+        """All rows at once. If one of them is bad, each alone; if the database is gone, none: that takes long enough once."""
+        try:
+            self._insert([row for row, _ in group])
+        except SQLAlchemyError as error:
+            log.error("%d rows could not be committed: %s", len(group), error)
+            if len(group) > 1 and not isinstance(error, (OperationalError, InterfaceError)):
+                for one in group:
+                    self._commit([one])
+                return
+            for _, done in group:
+                _settle(done, LogUnavailable(type(error).__name__))
+        else:
+            for _, done in group:
+                _settle(done)
 
     def _more(self) -> list[Any]:
         """What else waits by now."""
@@ -146,16 +157,6 @@ class RequestLog:
                 break
             more.append(item)
         return more
-
-    def _one_by_one(self, group: list[Any]) -> None:
-        """One bad row must not take its neighbours with it."""
-        for row, done in group:
-            try:
-                self._insert([row])
-            except SQLAlchemyError as error:
-                _settle(done, LogUnavailable(type(error).__name__))
-            else:
-                _settle(done)
 
     def _insert(self, rows: list[Row]) -> None:
         with self._engine.begin() as connection:

@@ -58,7 +58,9 @@ def train_command(
     runs: RunsOption = Path("runs"),
     models: ModelsOption = Path("models"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run of this recipe.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="One batch of everything.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="One batch of everything, in RUNS/<recipe>-dry-run; nothing served changes.")
+    ] = False,
 ) -> None:
     """Train a network by a recipe, export it and seal it as a bundle, which is served from the next start on.
 

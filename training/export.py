@@ -15,9 +15,7 @@ import onnxruntime as ort
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from app.bundle import FORMAT, seal_bundle
-from app.tasks.music import Music
-from app.tasks.rainfall import Rainfall
-from app.tasks.sentiment import Sentiment
+from app.tasks import TASKS
 from app.tasks.task import Run, Tensors
 from training.card import card
 from training.data.batches import Example
@@ -29,7 +27,6 @@ from training.recipe import Recipe
 
 MOST_BYTES = 10_000_000
 
-_TASKS: dict[str, Any] = {"sentiment": Sentiment, "rainfall": Rainfall, "music": Music}
 _FP32_TOLERANCE = 1e-4
 _DTYPES: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
 _MEANINGS = {
@@ -74,7 +71,7 @@ def session_run(graph: onnx.ModelProto) -> Run:
 def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet, best: Checkpoint, models: Path) -> Path:
     """Seal the network as models/<task>/<version>; the folder. Raises ExportError before anything is written."""
     network = network.cpu()
-    task = _TASKS[recipe.task].from_bundle(learner.settings, learner.asset.content)
+    task = TASKS[recipe.task].from_bundle(learner.settings, learner.asset.content)
     torch_run = as_run(network, next(network.parameters()).device)
     expected = [task.numbers(torch_run, raw) for raw in learner.golden_inputs]
     full = _candidate(learner, build_graph(network), "fp32")

@@ -56,9 +56,10 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
     batches = 1 if one_batch else -(-len(learner.sets.train) // settings.batch_items)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2)
     schedule = _schedule(optimizer, recipe, batches)
-    best: Checkpoint | None = None
     done, best = _resume(run_folder, network, optimizer, schedule)
     for epoch in range(done + 1, (1 if one_batch else settings.epochs) + 1):
+        if best and epoch - 1 - best.epoch >= settings.patience:
+            break
         started = time.perf_counter()
         # A seed per epoch, so that a resumed run draws what an unbroken one would have drawn.
         _seed(settings.seed + epoch)
@@ -68,8 +69,6 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
         line = {"epoch": epoch, "loss": loss, **scores, "seconds": time.perf_counter() - started, "best": best.epoch}
         _append(run_folder / "log.jsonl", line)
         _save(run_folder, network, optimizer, schedule, epoch, best)
-        if epoch - best.epoch >= settings.patience:
-            break
     if best is None:
         raise ValueError(f"{run_folder}: nothing was trained")
     network.load_state_dict(best.weights)

@@ -27,7 +27,7 @@ class Data(_Table):
 
 
 class Vectors(_Table):
-    """Skip-gram word vectors (Mikolov et al. 2013) learned from training and unlabelled texts before the network."""
+    """Word vectors (continuous bag of words, Mikolov et al. 2013) learned beforehand from all but held-out texts."""
 
     epochs: int = Field(default=0, ge=0, description="0: random vectors")
     window: int = Field(default=8, gt=0)

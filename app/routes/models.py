@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
 from app.house import HouseDep
-from app.predictor import TASKS
 from app.routes.problems import problems
 from app.runner import Runner
 from app.schemas import LIMITS, ModelDescription, ModelList, UnavailableModel
+from app.tasks import TASKS
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

@@ -1,6 +1,7 @@
 """The request log on SQLite and on a real PostgreSQL."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -231,3 +232,30 @@ BODIES: list[tuple[bytes, Any]] = [
 @pytest.mark.parametrize(("body", "stored"), BODIES)
 def test_bodies_are_stored_parsed_where_they_can_be(body: bytes, stored: Any) -> None:
     assert as_payload(body) == stored
+
+
+def test_a_row_whose_caller_gave_up_is_not_written(log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    free, whole = threading.Event(), log._insert
+
+    def slow(rows: list[Row]) -> None:
+        free.wait(30)
+        whole(rows)
+
+    monkeypatch.setattr(log, "_insert", slow)
+    monkeypatch.setattr("app.request_log._MOST_WAIT_S", 0.2)
+    busy, late = row(), row()
+
+    async def scenario() -> None:
+        first = asyncio.create_task(log.write(busy))
+        await asyncio.sleep(0.05)
+        for writing in (asyncio.create_task(log.write(late)), first):
+            with pytest.raises(LogUnavailable, match="no commit within"):
+                await writing
+        free.set()
+
+    asyncio.run(scenario())
+    after = row()
+    monkeypatch.setattr("app.request_log._MOST_WAIT_S", 30)
+    asyncio.run(log.write(after))
+    assert log.find(late["request_id"]) is None
+    assert log.find(after["request_id"]) is not None

@@ -58,6 +58,8 @@ def test_every_recipe_survives_a_dry_run(path: Path, tmp_path: Path, tiny_source
     folder = train(copy, tiny_sources[tomllib.loads(text)["task"]], tmp_path / "runs", tmp_path / "models", dry_run=True)
     assert load_predictor(folder).manifest.metrics["epoch"] == 1
     assert (folder / "recipe.toml").read_text() == text
+    assert not (tmp_path / "models").exists()
+    assert [run.name for run in (tmp_path / "runs").iterdir() if run.name != "splits"] == [f"{path.stem}-dry-run"]
 
 
 def test_both_precisions_are_measured_and_named_in_the_card(tmp_path: Path, tiny_models: Path) -> None:
@@ -114,6 +116,8 @@ def test_training_stops_early_and_keeps_the_best_weights(
     folder = train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
     assert [line["mae_mm"] for line in log_of(tmp_path / "runs" / "tiny")] == [3.0, 1.0, 2.0, 1.0]
     assert read_bundle(folder).manifest.metrics["epoch"] == 2
+    train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    assert len(log_of(tmp_path / "runs" / "tiny")) == 4, "a run that stopped early stays stopped"
 
 
 def test_a_run_goes_on_only_with_its_own_recipe(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:

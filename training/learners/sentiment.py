@@ -141,7 +141,7 @@ class _EpochCounter(CallbackAny2Vec):  # type: ignore[misc]
 
 
 def _vectors(corpus: list[list[str]], vocabulary: list[str], recipe: Recipe) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """float32 [vocabulary, embedding]: skip-gram vectors brought to the scale that random ones start with."""
+    """float32 [vocabulary, embedding]: continuous-bag-of-words vectors, at about the scale of random ones."""
     log.info("learning word vectors from %d texts, %d epochs", len(corpus), recipe.vectors.epochs)
     with progress() as bar:
         task = bar.add_task("learning word vectors, epoch", total=recipe.vectors.epochs)
