@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-RECIPES = Path(__file__).parent / "recipes"
+from training.recipe import RECIPES, RecipeError, read_recipe
 
 commands = typer.Typer(no_args_is_help=True, help="Train, evaluate and fetch data.")
 data_commands = typer.Typer(no_args_is_help=True, help="Fetch and inspect data sets.")
@@ -39,7 +39,17 @@ class Part(StrEnum):
     all = "all"
 
 
-_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-gru", "music": "music-lstm"}
+class StudyName(StrEnum):
+    """The studies there are."""
+
+    cells = "cells"
+    gradients = "gradients"
+    memory = "memory"
+    counting = "counting"
+    tuning = "tuning"
+
+
+_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-lstm", "music": "music-lstm"}
 _DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music"}
 
 RunsOption = Annotated[Path, typer.Option(help="Folder for checkpoints, logs, curves and recorded splits.")]
@@ -66,7 +76,6 @@ def train_command(
 
     A run that was killed goes on with the epoch it was in. The log, the curves and the splits are in RUNS/<recipe>.
     """
-    from training.recipe import RecipeError, read_recipe
     from training.train import train
 
     _log_to_console()
@@ -95,6 +104,73 @@ def evaluate_command(
     typer.echo(f"{folder.name} on {part}")
     for name, value in scores.items():
         typer.echo(f"  {name:32} {value:.4f}")
+
+
+@commands.command("tunes")
+def tunes_command(
+    data: DataOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Tunes with the grammar, and as many without.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0.01)] = 0.9,
+    top_p: Annotated[float, typer.Option(min=0.01, max=1.0)] = 0.95,
+    max_characters: Annotated[int, typer.Option(min=1)] = 800,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first tune.")] = 0,
+    abcjs: Annotated[Path | None, typer.Option(help="Folder with node_modules/abcjs.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the tunes are written.")] = Path("runs/tunes"),
+    version: Annotated[str | None, typer.Option(help="Default: the version that is served.")] = None,
+    runs: RunsOption = Path("runs"),
+    models: ModelsOption = Path("models"),
+) -> None:
+    """Generate tunes with and without the grammar; say how many are well-formed and how near to those learned from.
+
+    Needs abc2midi (package abcmidi) and, for abcjs, node; a column stays empty where its program is not there.
+    """
+    import onnx
+
+    from app.bundle import current_folder, read_bundle
+    from app.tasks.music import Music, Sampling
+    from training.export import session_run
+    from training.tunes_check import check_tunes
+
+    bundle = read_bundle(models / "music" / version if version else current_folder(models, "music"))
+    task = Music.from_bundle(bundle.manifest.settings, bundle.asset)
+    run = session_run(onnx.load_from_string(bundle.graph), threads=1)
+    sampling = Sampling(max_characters, temperature, top_p, seed)
+    recipe, source = bundle.folder / "recipe.toml", _data(TaskName.music, data)
+    typer.echo(check_tunes(task, run, recipe, source, runs / "splits", out, count, sampling, abcjs))
+
+
+@commands.command("rain-cv")
+def rain_cv_command(
+    data: DataOption = None,
+    recipe: Annotated[list[Path] | None, typer.Option(help="TOML file; may be repeated. Default: LSTM and GRU.")] = None,
+    folds: Annotated[int, typer.Option(min=2)] = 5,
+    repeats: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Cross-validate rain networks on all real hours, beside physics and the competition's winner."""
+    from training.rain_study import rain_study
+
+    _log_to_console()
+    paths = recipe or [RECIPES / f"rainfall-{cell}.toml" for cell in ("lstm", "gru")]
+    recipes = {path.stem: read_recipe(path) for path in paths}
+    typer.echo(rain_study(_data(TaskName.rainfall, data), recipes, folds, repeats))
+
+
+@commands.command("study")
+def study_command(
+    name: StudyName,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that holds imdb/, rain/ and music/. Default: $GATEHOUSE_DATA or data/.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the plot and the tables.")] = Path("docs/studies"),
+    quick: Annotated[bool, typer.Option("--quick", help="A toy scale of seconds, in OUT/quick.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the runs that are there.")] = False,
+) -> None:
+    """Reproduce a study of what a recurrent network is for; goes on behind the runs that are there."""
+    from training.studies.run import run_study
+
+    folder = out / "quick" if quick else out
+    run_study(name, data or Path(os.environ.get("GATEHOUSE_DATA", "data")), folder, quick=quick, fresh=fresh)
+    typer.echo(f"wrote {folder / f'{name}.md'}")
 
 
 @data_commands.command("fetch")

@@ -31,6 +31,11 @@ _FP32_TOLERANCE = 1e-4
 _DTYPES: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
 _MEANINGS = {
     "ids": ("index in the vocabulary", "words or characters of each sequence, zero beyond its length"),
+    "guesses": (
+        "index in the vocabulary",
+        "what followed where the tune's latest characters stood before; 0 where nothing did",
+    ),
+    "trust": ("class", "how often such guesses held in a row and how often they failed, see app/tasks/recall.py"),
     "lengths": ("steps", "how many steps of each sequence are real"),
     "scans": ("scaled as scaler.json says", "features of each scan in time order, zero beyond the hour's length"),
     "logit": ("log-odds", "of positive; a probability after division by the temperature and a sigmoid"),
@@ -57,9 +62,11 @@ class Candidate:
     test: Scores
 
 
-def session_run(graph: onnx.ModelProto) -> Run:
-    """The graph on onnxruntime's CPU provider, as the function that tasks call."""
-    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+def session_run(graph: onnx.ModelProto, threads: int = 0) -> Run:
+    """The graph on onnxruntime's CPU provider, as the function that tasks call; 0 threads: as many as there are cores."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(feeds: Tensors) -> Tensors:

@@ -118,8 +118,12 @@ def _music(network: MusicNet) -> onnx.ModelProto:
     shape: Shape = [len(stack.forwards), "batch", stack.hidden]
     names = ("h", "c") if stack.cell == "lstm" else ("h",)
     state = {name: graph.input(name, TensorProto.FLOAT, shape) for name in names}
-    outputs, after = _stack(graph, stack, _embed(graph, network.embedding, ids), "", state)
-    logits = graph.linear(graph.one("Transpose", outputs, perm=[1, 0, 2]), network.head)
+    guesses, trust = (graph.input(name, TensorProto.INT64, ["batch", "time"]) for name in ("guesses", "trust"))
+    suggestion = [_embed(graph, network.guess, guesses), _embed(graph, network.trust, trust)]
+    x = graph.one("Concat", _embed(graph, network.embedding, ids), *suggestion, axis=2)
+    outputs, after = _stack(graph, stack, x, "", state)
+    seen = graph.one("Concat", outputs, *suggestion, axis=2)
+    logits = graph.linear(graph.one("Transpose", seen, perm=[1, 0, 2]), network.head)
     graph.output(logits, "logits", ["batch", "time", network.head.out_features])
     for name, value in after.items():
         graph.output(value, f"next_{name}", shape)

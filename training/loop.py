@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from app.tasks.task import Run, Tensors
-from training.data.batches import shuffled_batches
+from training.data.batches import Batch, shuffled_batches
 from training.learners.learner import Learner, Scores
 from training.model import TaskNet
 from training.progress import progress
 from training.recipe import Recipe
+from training.shards import CORES, Shards
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
     _seed(settings.seed)
     network = learner.network().to(device)
     batches = 1 if one_batch else -(-len(learner.sets.train) // settings.batch_items)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2)
+    shards = Shards(network, CORES if settings.divide == "items" and device.type == "cpu" else 1)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2, fused=True
+    )
     schedule = _schedule(optimizer, recipe, batches)
     done, best = _resume(run_folder, network, optimizer, schedule)
     for epoch in range(done + 1, (1 if one_batch else settings.epochs) + 1):
@@ -63,7 +67,7 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
         started = time.perf_counter()
         # A seed per epoch, so that a resumed run draws what an unbroken one would have drawn.
         _seed(settings.seed + epoch)
-        loss = _one_epoch(learner, recipe, network, optimizer, schedule, batches, f"epoch {epoch}/{settings.epochs}")
+        loss = _one_epoch(learner, recipe, shards, optimizer, schedule, batches, f"epoch {epoch}/{settings.epochs}")
         scores = learner.score(as_run(network, device), learner.sets.validation)
         best = _better(learner, best, Checkpoint(_copy(network), scores, epoch))
         line = {"epoch": epoch, "loss": loss, **scores, "seconds": time.perf_counter() - started, "best": best.epoch}
@@ -78,7 +82,7 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
 def _one_epoch(
     learner: Learner,
     recipe: Recipe,
-    network: TaskNet,
+    shards: Shards,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     batches: int,
@@ -87,20 +91,20 @@ def _one_epoch(
     """The mean loss over the epoch."""
     device, total = device_here(), 0.0
     chance = random.Random(torch.initial_seed())  # noqa: S311
-    network.train()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+    def loss(network: TaskNet, share: Batch) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
+            value = learner.loss(network, share)
+        return value + recipe.regularisation.l1 * _absolute_weights(network) if recipe.regularisation.l1 else value
+
     with progress() as bar:
         task = bar.add_task(title, total=batches)
         for number, batch in enumerate(shuffled_batches(learner.sets.train, recipe.training.batch_items, chance), 1):
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
-                loss = learner.loss(network, batch.to(device))
-            if recipe.regularisation.l1:
-                loss = loss + recipe.regularisation.l1 * _absolute_weights(network)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.regularisation.clip_norm)
+            total += shards.backward(loss, batch.to(device))
+            nn.utils.clip_grad_norm_(parameters, recipe.regularisation.clip_norm)
             optimizer.step()
             schedule.step()
-            total += loss.item()
             bar.update(task, completed=number, description=f"{title} loss {total / number:.4f}")
             if number >= batches:
                 break

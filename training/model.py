@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.tasks.recall import TRUST_CLASSES
 from training.cells import FUSED_CELLS
 from training.recipe import Model, Recipe
 
@@ -91,8 +92,15 @@ class SentimentNet(TaskNet):
         self.head = nn.Linear(2 * self.stack.width, 1)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        x = self.embedding_dropout(self.embedding(ids).transpose(1, 2)).transpose(1, 2)
-        outputs, _ = self.stack(x, lengths)
+        return self.judge(self.embed(ids), lengths)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Word vectors [batch, time, embedding]."""
+        return torch.as_tensor(self.embedding_dropout(self.embedding(ids).transpose(1, 2)).transpose(1, 2))
+
+    def judge(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Word vectors -> the logit [batch]."""
+        outputs, _ = self.stack(vectors, lengths)
         return torch.as_tensor(self.head(self.dropout(pool(outputs, lengths)))[:, 0])
 
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -126,23 +134,36 @@ class RainfallNet(TaskNet):
 
 
 class MusicNet(TaskNet):
-    """Character indices [batch, time] and a state -> logits of the next character [batch, time, vocabulary] and the state."""
+    """A tune read so far and a state -> logits of the next character [batch, time, vocabulary] and the state.
+
+    Three indices a step, int64 [batch, time] each: the character, the character that the tune itself suggests next, and how
+    far to trust that. The suggestion reaches the output directly as well: to repeat is then not a feat of memory.
+    """
 
     def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary_size, recipe.model.embedding)
-        self.stack = Stack(recipe.cell, recipe.model.embedding, recipe.model, recipe.regularisation.dropout)
-        self.dropout = nn.Dropout(recipe.regularisation.dropout)
-        self.head = nn.Linear(self.stack.width, vocabulary_size)
+        regular, width = recipe.regularisation, recipe.model.embedding
+        self.embedding = nn.Embedding(vocabulary_size, width)
+        self.guess = nn.Embedding(vocabulary_size, width // 2)
+        self.trust = nn.Embedding(TRUST_CLASSES, width // 2)
+        # Dropout1d drops whole channels: here one mask for all steps of a tune.
+        self.embedding_dropout = nn.Dropout1d(regular.embedding_dropout)
+        self.stack = Stack(recipe.cell, width + 2 * (width // 2), recipe.model, regular.dropout)
+        self.dropout = nn.Dropout(regular.dropout)
+        self.head = nn.Linear(self.stack.width + 2 * (width // 2), vocabulary_size)
 
-    def forward(self, ids: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        outputs, state = self.stack(self.embedding(ids), lengths, state)
-        return self.head(self.dropout(outputs)), state
+    def forward(
+        self, ids: Tensor, guesses: Tensor, trust: Tensor, lengths: Tensor, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        suggestion = torch.cat([self.guess(guesses), self.trust(trust)], dim=2)
+        x = torch.cat([self.embedding(ids), suggestion], dim=2)
+        outputs, state = self.stack(self.embedding_dropout(x.transpose(1, 2)).transpose(1, 2), lengths, state)
+        return self.head(torch.cat([self.dropout(outputs), suggestion.to(outputs.dtype)], dim=2)), state
 
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """A state left out counts as zero."""
-        ids = feeds["ids"]
+        ids, guesses, trust = (feeds[name] for name in ("ids", "guesses", "trust"))
         lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
-        state = {name: tensor for name, tensor in feeds.items() if name != "ids"}
-        logits, after = self(ids, lengths, state or None)
+        state = {name: tensor for name, tensor in feeds.items() if name in {"h", "c"}}
+        logits, after = self(ids, guesses, trust, lengths, state or None)
         return {"logits": logits, **{f"next_{name}": tensor for name, tensor in after.items()}}

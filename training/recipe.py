@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+RECIPES = Path(__file__).parent / "recipes"
+
 
 class RecipeError(ValueError):
     """The file is no recipe; the message names the setting, what was got and what is allowed."""
@@ -33,6 +35,22 @@ class Vectors(_Table):
     window: int = Field(default=8, gt=0)
 
 
+class Pretraining(_Table):
+    """sentiment: the recurrent layer learns to guess next words of all but held-out texts (Dai, Le 2015)."""
+
+    epochs: int = Field(default=0, ge=0, description="0: none")
+    batch_items: int = Field(default=48, gt=0)
+    learning_rate: float = Field(default=0.003, gt=0)
+    negatives: int = Field(default=2048, gt=0, description="words drawn to stand for all wrong ones")
+
+
+class SelfTraining(_Table):
+    """sentiment: unlabelled texts are labelled by the mean of teachers, and learned from like labelled ones."""
+
+    teachers: list[str] = Field(default=[], description="recipes beside this one; trained first where they were not yet")
+    ngrams: bool = Field(default=False, description="the n-gram line is a teacher too")
+
+
 class Model(_Table):
     embedding: int = Field(default=0, ge=0, description="width of the embedding; rainfall has none")
     hidden: int = Field(gt=0)
@@ -45,6 +63,15 @@ class Regularisation(_Table):
     embedding_dropout: float = Field(default=0.0, ge=0, lt=1, description="one mask for all steps (Gal, Ghahramani 2016)")
     word_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of words replaced by <unk>")
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    adversarial: float = Field(
+        default=0.0, ge=0, description="sentiment: length of the worst push of a text's word vectors (Miyato et al. 2017)"
+    )
+    pieces: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="sentiment: share of batches cut in pieces of 1 to 3 sentences, judged by their mean",
+    )
     l1: float = Field(default=0.0, ge=0, description="weight of the sum of absolute weights in the loss")
     l2: float = Field(default=0.0, ge=0, description="decoupled weight decay (Loshchilov, Hutter 2019)")
     clip_norm: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
@@ -57,7 +84,34 @@ class Training(_Table):
     learning_rate: float = Field(gt=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     precision: Literal["bf16", "fp32"] = "bf16"
+    divide: Literal["operations", "items"] = Field(
+        default="operations", description="what the cores of a CPU share out: every operation, or the items of a batch"
+    )
     seed: int = 0
+
+
+class Generator(_Table):
+    """rainfall: hours made from real ones (see training/data/radar_generator.py) and labelled by the teacher."""
+
+    hours: int = Field(default=0, ge=0, description="how many; 0: none")
+    seed: int = Field(default=0, ge=0)
+    silent_share: float = Field(default=0.1, ge=0, le=1, description="begun from an hour without any reflectivity")
+    mixed_share: float = Field(default=0.3, ge=0, le=1, description="a stretch comes from another hour")
+    profile_share: float = Field(default=0.4, ge=0, le=1, description="reflectivity takes the course of another hour's")
+    thinned_share: float = Field(default=0.3, ge=0, le=1, description="fewer scans")
+    holes_share: float = Field(default=0.2, ge=0, le=1, description="what another hour misses is missing too")
+    moved_share: float = Field(default=0.4, ge=0, le=1, description="another hour's distance to the radar")
+    scale_db: float = Field(default=5.0, ge=0, description="standard deviation of how much stronger or weaker the rain is")
+    noise: float = Field(default=1.5, ge=0, description="times the errors of measurement of a WSR-88D")
+
+
+class Rain(_Table):
+    """rainfall: what is learned besides the gauges."""
+
+    teacher: str = Field(default="", description="folder with the teacher's weights beside the data; empty: none")
+    copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
+    gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
+    monotone_weight: float = Field(default=0.0, ge=0, description="of the penalty on less rain for more reflectivity")
 
 
 class Export(_Table):
@@ -70,9 +124,13 @@ class Recipe(_Table):
     cell: Literal["rnn", "lstm", "gru"]
     data: Data
     vectors: Vectors = Vectors()
+    pretraining: Pretraining = Pretraining()
+    self_training: SelfTraining = SelfTraining()
     model: Model
     regularisation: Regularisation = Regularisation()
     training: Training
+    generator: Generator = Generator()
+    rain: Rain = Rain()
     export: Export = Export()
 
     @model_validator(mode="after")
@@ -82,6 +140,11 @@ class Recipe(_Table):
         if self.task != "rainfall" and self.model.embedding == 0:
             raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
         return self
+
+    def without_preparation(self) -> "Recipe":
+        """The same without what can take hours before the first epoch."""
+        nothing = {"vectors": Vectors(), "pretraining": Pretraining(), "self_training": SelfTraining()}
+        return self.model_copy(update=nothing)
 
 
 def read_recipe(path: Path) -> Recipe:

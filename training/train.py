@@ -31,7 +31,8 @@ LEARNERS: dict[str, Callable[[Recipe, Path, Path, Any], Learner]] = {
 def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: bool = False, dry_run: bool = False) -> Path:
     """Train by the recipe and seal the bundle; its folder. A run that was killed goes on where it was.
 
-    `fresh` starts anew; `dry_run` does one batch of everything and touches neither the run nor `models`.
+    `fresh` starts anew, with what other recipes share (pretraining, teachers) kept; `dry_run` does one batch of everything but
+    that, and touches neither the run nor `models`.
     Raises RecipeError, DataError or ExportError.
     """
     recipe = read_recipe(recipe_path)
@@ -40,6 +41,7 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
         # Kept apart: an untrained network must be neither gone on with nor served.
         run, fresh = runs / f"{recipe_path.stem}-dry-run", True
         models = run / "models"
+        recipe = recipe.without_preparation()
     if fresh:
         shutil.rmtree(run, ignore_errors=True)
     _keep_recipe(recipe_path, run)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.tasks.abc_grammar import TuneGrammar
+from app.tasks.recall import Recall, recalled
 from app.tasks.task import InvalidInput, Run, Tensors
 
 BOUNDARY = 0
@@ -33,6 +35,14 @@ class Sampling:
     temperature: float
     top_p: float
     seed: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far a tune has been read: what it may repeat, and the graph's state, float32 [layers, 1, hidden] each."""
+
+    recall: Recall
+    state: Tensors
 
 
 class Music:
@@ -65,14 +75,17 @@ class Music:
                 )
         return np.array([BOUNDARY, *(self._index[character] for character in plain(abc))], dtype=np.int64)
 
-    def start(self, batch: int = 1) -> Tensors:
-        """The state before anything was read: zeros, float32 [layers, batch, hidden] each."""
-        return {name: np.zeros((layers, batch, hidden), np.float32) for name, (layers, hidden) in self._state.items()}
+    def start(self) -> Reading:
+        """Nothing was read: the state is zeros."""
+        zeros = {name: np.zeros((layers, 1, hidden), np.float32) for name, (layers, hidden) in self._state.items()}
+        return Reading(Recall(), zeros)
 
-    def read(self, run: Run, ids: npt.NDArray[np.int64], state: Tensors) -> tuple[npt.NDArray[np.float32], Tensors]:
-        """Feed ids [time] to the graph: log-probabilities float32 [time, vocabulary] and the state after the last one."""
-        outputs = run({"ids": ids[None, :], **state})
-        return log_softmax(outputs["logits"][0]), {name: outputs[f"next_{name}"] for name in state}
+    def read(self, run: Run, ids: npt.NDArray[np.int64], reading: Reading) -> tuple[npt.NDArray[np.float32], Reading]:
+        """Feed ids [time] to the graph: log-probabilities float32 [time, vocabulary] after each, and how far it has read."""
+        guesses = recalled(ids.tolist(), reading.recall)
+        outputs = run({"ids": ids[None], "guesses": guesses[None, :, 0], "trust": guesses[None, :, 1], **reading.state})
+        state = {name: outputs[f"next_{name}"] for name in reading.state}
+        return log_softmax(outputs["logits"][0]), Reading(reading.recall, state)
 
     def next_characters(self, run: Run, prompt: str, top_k: int) -> NextCharacters:
         """What may follow the prompt. The end of the tune stands as an empty string."""
@@ -84,20 +97,30 @@ class Music:
         return NextCharacters(characters, float(cost))
 
     def continuation(
-        self, run: Run, prompt: str, sampling: Sampling, gone: Callable[[], bool] = lambda: False
+        self,
+        run: Run,
+        prompt: str,
+        sampling: Sampling,
+        gone: Callable[[], bool] = lambda: False,
+        well_formed: bool = True,
     ) -> Iterator[str]:
         """The characters that the model adds, one by one; an empty string, last, says that it ended the tune itself.
 
-        `gone` is asked before each step and stops the work when nobody waits for it any more.
+        `gone` is asked before each step and stops the work when nobody waits for it any more. `well_formed` draws only
+        what the grammar allows; without it the model is heard as it is, to measure what the grammar does.
         """
         chance = np.random.default_rng(sampling.seed)
-        log_p, state = self.read(run, self.encode(prompt), self.start())
-        for left in range(sampling.max_characters - 1, -1, -1):
-            index = draw(log_p[-1], sampling, chance)
+        ids, grammar = self.encode(prompt), TuneGrammar(self._characters)
+        log_p, reading = self.read(run, ids, self.start())
+        for read in ids[1:].tolist():
+            grammar.push(read)
+        for left in range(sampling.max_characters, 0, -1):
+            index = draw(log_p[-1], sampling, chance, grammar.allowed(left) if well_formed else None)
             yield self._text(index)
-            if index == BOUNDARY or not left or gone():
+            if index == BOUNDARY or left == 1 or gone():
                 return
-            log_p, state = self.read(run, np.array([index]), state)
+            grammar.push(index)
+            log_p, reading = self.read(run, np.array([index]), reading)
 
     def numbers(self, run: Run, raw: Any) -> list[float]:
         answer = self.next_characters(run, raw, _TOP)
@@ -118,8 +141,18 @@ def log_softmax(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def draw(log_p: npt.NDArray[np.float32], sampling: Sampling, chance: np.random.Generator) -> int:
-    """One index from log-probabilities [vocabulary], by temperature and nucleus. One random number a draw."""
+def draw(
+    log_p: npt.NDArray[np.float32],
+    sampling: Sampling,
+    chance: np.random.Generator,
+    allowed: npt.NDArray[np.bool_] | None = None,
+) -> int:
+    """One index from log-probabilities [vocabulary], by temperature and nucleus. One random number a draw.
+
+    Where `allowed` [vocabulary], not all false, is given, only those are drawn.
+    """
+    if allowed is not None:
+        log_p = np.where(allowed, log_p, -np.inf)
     p = np.exp(log_softmax(log_p.astype(np.float64) / sampling.temperature))
     order = np.argsort(-p, kind="stable")
     cumulative = np.cumsum(p[order])

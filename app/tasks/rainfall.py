@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.tasks import rain_physics
 from app.tasks.task import Run, Tensors, by_length, pad
 
 _SUFFIXES = ("", "_5x5_10th", "_5x5_50th", "_5x5_90th")
@@ -14,6 +15,8 @@ _UNITS = {"Ref": "dBZ", "RefComposite": "dBZ", "RhoHV": "1", "Zdr": "dB", "Kdp":
 
 MEASUREMENTS = {moment + suffix: unit for moment, unit in _UNITS.items() for suffix in _SUFFIXES}
 """Column of the public data set -> unit, in the data set's order: at the gauge, and percentiles of the 5x5 cells around."""
+
+_AT_THE_GAUGE = [list(MEASUREMENTS).index(moment) for moment in ("Ref", "Zdr", "Kdp")]
 
 PLAIN_FEATURES = {"contribution_mm": "mm", "weight_h": "h", "minutes_past": "min", "radardist_km": "km"}
 FEATURES = PLAIN_FEATURES | MEASUREMENTS | {f"{name}_present": "0 or 1" for name in MEASUREMENTS}
@@ -71,19 +74,30 @@ def scan_weights_h(minutes_past: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     return weights / 60.0
 
 
-def rain_rate_mm_h(reflectivity_dbz: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Z = 200 R^1.6 solved for R (Marshall, Palmer 1948)."""
-    return np.asarray((10.0 ** (reflectivity_dbz.astype(np.float64) / 10.0) / 200.0) ** 0.625)
-
-
 def contributions_mm(hour: Hour) -> npt.NDArray[np.float64]:
     """What each scan adds to the Marshall-Palmer estimate, [scans]; 0 where `Ref` is missing."""
-    return np.nan_to_num(rain_rate_mm_h(hour.reflectivity_dbz)) * scan_weights_h(hour.minutes_past)
+    return np.nan_to_num(rain_physics.marshall_palmer(hour.reflectivity_dbz)) * scan_weights_h(hour.minutes_past)
 
 
 def marshall_palmer_mm(hour: Hour) -> float:
     """The estimate people use today, time-weighted as the public competition scored it."""
     return float(contributions_mm(hour).sum())
+
+
+def baselines_mm(hour: Hour) -> dict[str, float]:
+    """What physics says, by name: the rates of `rain_physics` weighted by time like Marshall-Palmer's.
+
+    A scan without `Ref` adds nothing; one without `Zdr` or `Kdp` adds the WSR-88D's rate of its `Ref`. Never negative.
+    """
+    dbz, zdr_db, kdp = (hour.measured[:, column] for column in _AT_THE_GAUGE)
+    rates = {
+        "marshall_palmer": rain_physics.marshall_palmer(dbz),
+        "z_zdr": rain_physics.z_zdr(dbz, zdr_db),
+        "kdp": rain_physics.kdp_only(dbz, kdp),
+        "csu_blend": rain_physics.csu_blend(dbz, zdr_db, kdp),
+    }
+    weights_h = np.where(np.isnan(dbz), 0.0, scan_weights_h(hour.minutes_past))
+    return {name: max(0.0, float((np.nan_to_num(rate) * weights_h).sum())) for name, rate in rates.items()}
 
 
 def features(hour: Hour) -> npt.NDArray[np.float32]:
@@ -97,18 +111,36 @@ def features(hour: Hour) -> npt.NDArray[np.float32]:
     return np.concatenate([np.stack(plain, axis=1), hour.measured, ~np.isnan(hour.measured)], axis=1, dtype=np.float32)
 
 
+def interval_mm(
+    quantiles_mm: npt.NDArray[np.floating[Any]], echo: npt.NDArray[np.bool_], widening: Mapping[str, float]
+) -> npt.NDArray[np.float64]:
+    """The graph's three quantiles [hours, 3] with the outer ones moved to where they cover 90 % of unseen gauges.
+
+    Conformalised quantile regression (Romano, Patterson, Candes 2019) on a log scale: `widening` is by how much ln(1 + mm) must
+    reach further, for hours with `echo` (a scan with `Ref`) and for `silent` ones; less than 0 narrows, none leaves them be.
+    0 <= low <= median <= high always holds.
+    """
+    reach = np.where(echo, widening.get("echo", 0.0), widening.get("silent", 0.0))
+    low, middle, high = np.maximum(np.asarray(quantiles_mm, np.float64), 0.0).T
+    low = np.clip(np.expm1(np.log1p(low) - reach), 0.0, middle)
+    high = np.maximum(np.expm1(np.log1p(high) + reach), middle)
+    return np.stack([low, middle, high], axis=1)
+
+
 class Rainfall:
-    """The task, from the scaler: mean and standard deviation of every feature, in FEATURES order."""
+    """The task, from the scaler (mean and deviation of every feature, in FEATURES order) and what widens the interval."""
 
     name = "rainfall"
 
-    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float], widening: Mapping[str, float] | None = None) -> None:
         self._mean = np.array(mean, dtype=np.float32)
         self._deviation = np.array(deviation, dtype=np.float32)
+        self._widening = widening or {}
 
     @classmethod
-    def from_bundle(cls, _settings: dict[str, Any], scaler: list[dict[str, Any]]) -> "Rainfall":
-        return cls([feature["mean"] for feature in scaler], [feature["deviation"] for feature in scaler])
+    def from_bundle(cls, settings: dict[str, Any], scaler: list[dict[str, Any]]) -> "Rainfall":
+        mean, deviation = ([feature[name] for feature in scaler] for name in ("mean", "deviation"))
+        return cls(mean, deviation, settings.get("interval_widening"))
 
     def encode(self, hour: Hour) -> npt.NDArray[np.float32]:
         """float32 [scans, FEATURES], scaled; a missing value is 0, the mean, and its `_present` feature says so."""
@@ -125,14 +157,13 @@ class Rainfall:
         quantiles = np.zeros((len(encoded), 3))
         for group in by_length([len(hour) for hour in encoded], _HOURS_A_PASS):
             quantiles[group] = run(self.feeds([encoded[index] for index in group]))["quantiles_mm"]
-        return [_prediction(hour, row) for hour, row in zip(hours, quantiles.tolist(), strict=True)]
+        used = [int(np.isfinite(hour.reflectivity_dbz).sum()) for hour in hours]
+        rows = interval_mm(quantiles, np.array(used, dtype=np.int64) > 0, self._widening).tolist()
+        return [
+            RainPrediction(middle, (low, high), scans, baselines_mm(hour))
+            for hour, scans, (low, middle, high) in zip(hours, used, rows, strict=True)
+        ]
 
     def numbers(self, run: Run, raw: Any) -> list[float]:
         prediction = self.answer(run, [Hour.from_scans(raw["radardist_km"], raw["scans"])])[0]
         return [prediction.rain_mm, *prediction.interval_90_mm]
-
-
-def _prediction(hour: Hour, quantiles_mm: list[float]) -> RainPrediction:
-    low, middle, high = quantiles_mm
-    used = int(np.isfinite(hour.reflectivity_dbz).sum())
-    return RainPrediction(middle, (low, high), used, {"marshall_palmer": marshall_palmer_mm(hour)})

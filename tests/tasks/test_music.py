@@ -104,10 +104,10 @@ def test_an_unknown_character_is_refused_with_its_position(text: str, character:
 
 
 def test_the_state_starts_as_zeros_of_the_graphs_shape() -> None:
-    state = music().start(batch=4)
+    state = music().start().state
     assert {name: (array.shape, array.dtype.name) for name, array in state.items()} == {
-        "h": ((2, 4, 3), "float32"),
-        "c": ((2, 4, 3), "float32"),
+        "h": ((2, 1, 3), "float32"),
+        "c": ((2, 1, 3), "float32"),
     }
     assert not any(array.any() for array in state.values())
 
@@ -266,7 +266,7 @@ def test_log_softmax_by_hand() -> None:
 
 def test_a_task_is_made_from_the_settings_of_a_bundle() -> None:
     task = Music.from_bundle({"state": {"h": [1, 7]}}, VOCABULARY)
-    assert task.start()["h"].shape == (1, 1, 7)
+    assert task.start().state["h"].shape == (1, 1, 7)
     assert task.encode("A").tolist() == [BOUNDARY, 1]
 
 

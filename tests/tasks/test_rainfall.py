@@ -14,10 +14,11 @@ from app.tasks.rainfall import (
     MEASUREMENTS,
     Hour,
     Rainfall,
+    baselines_mm,
     contributions_mm,
     features,
+    interval_mm,
     marshall_palmer_mm,
-    rain_rate_mm_h,
     scan_weights_h,
 )
 from app.tasks.task import Tensors
@@ -93,12 +94,6 @@ def test_the_scans_stand_for_the_whole_hour_and_none_for_less_than_nothing(minut
     assert (weights >= 0).all()
 
 
-@pytest.mark.parametrize(("dbz", "rate"), [(ONE_MM_AN_HOUR, 1.0), (TEN_MM_AN_HOUR, 10.0), (23.0, 0.9985), (40.0, 11.53)])
-def test_the_rain_rate_is_marshall_palmers(dbz: float, rate: float) -> None:
-    assert rain_rate_mm_h(np.array([dbz], np.float32))[0] == pytest.approx(rate, rel=1e-3)
-    assert 10 * math.log10(200 * rate**1.6) == pytest.approx(dbz, abs=0.01)
-
-
 def test_marshall_palmer_by_hand() -> None:
     scans = hour((10, ONE_MM_AN_HOUR), (30, TEN_MM_AN_HOUR), (50, ONE_MM_AN_HOUR))
     assert contributions_mm(scans).tolist() == pytest.approx([1 * 10 / 60, 10 * 20 / 60, 1 * 30 / 60], rel=1e-5)
@@ -118,7 +113,7 @@ def test_a_scan_without_reflectivity_adds_nothing_but_keeps_its_minutes() -> Non
 def test_an_hour_without_reflectivity_uses_no_scan_and_estimates_no_rain() -> None:
     (prediction,) = unscaled().answer(SumsOfScans(), [hour((10, None), (30, None))])
     assert prediction.scans_used == 0
-    assert prediction.baselines_mm == {"marshall_palmer": 0.0}
+    assert prediction.baselines_mm == {"marshall_palmer": 0.0, "z_zdr": 0.0, "kdp": 0.0, "csu_blend": 0.0}
     assert math.isfinite(prediction.rain_mm)
 
 
@@ -199,9 +194,56 @@ def test_answers_come_in_the_order_of_hours_though_passes_are_sorted() -> None:
     assert max(len(feeds["lengths"]) for feeds in model.passes) <= 64
 
 
-def test_the_interval_is_the_outer_quantiles() -> None:
+def test_without_calibration_the_interval_is_the_outer_quantiles() -> None:
     (prediction,) = unscaled().answer(SumsOfScans(), [hour((10, 5.0), (20, 5.0))])
-    assert (prediction.interval_90_mm[0], prediction.rain_mm, prediction.interval_90_mm[1]) == (15.0, 30.0, 60.0)
+    assert (*prediction.interval_90_mm, prediction.rain_mm) == pytest.approx((15.0, 60.0, 30.0))
+
+
+def test_a_calibrated_interval_reaches_further_for_hours_of_its_kind_alone() -> None:
+    scaler = [{"name": name, "mean": 0.0, "deviation": 1.0} for name in NAMES]
+    task = Rainfall.from_bundle({"interval_widening": {"echo": math.log(2.0), "silent": 0.0}}, scaler)
+    with_echo, silent = task.answer(SumsOfScans(), [hour((30, 5.0)), hour((30, None))])
+    assert with_echo.rain_mm == silent.rain_mm == pytest.approx(30.0)
+    assert with_echo.interval_90_mm == pytest.approx((16 / 2 - 1, 61 * 2 - 1))
+    assert silent.interval_90_mm == pytest.approx((15.0, 60.0))
+
+
+@unhurried
+@given(st.tuples(*[st.floats(-1e-3, 1e3)] * 3).map(sorted), st.booleans(), st.fixed_dictionaries({"echo": st.floats(-9, 9)}))
+def test_no_calibration_crosses_the_quantiles_or_makes_rain_negative(
+    quantiles: list[float], echo: bool, widening: dict[str, float]
+) -> None:
+    low, middle, high = interval_mm(np.array([quantiles]), np.array([echo]), widening)[0]
+    assert 0 <= low <= middle <= high
+    assert middle == max(0.0, quantiles[1])
+
+
+def test_baselines_by_hand() -> None:
+    scan: Scan = {"minutes_past": 30.0, "Ref": 40.0, "Zdr": 1.0, "Kdp": 0.5}
+    estimates = baselines_mm(Hour.from_scans(5.0, [scan]))
+    assert estimates == pytest.approx(
+        {
+            "marshall_palmer": 50**0.625,  # 10^4 / 200
+            "z_zdr": 0.0067 * 10 ** (4 * 0.927 - 0.343),
+            "kdp": 44 * 0.5**0.822,
+            "csu_blend": 90.8 * 0.5**0.93 * 10**-0.169,
+        }
+    )
+
+
+def test_a_scan_without_reflectivity_adds_to_no_baseline() -> None:
+    scans: list[Scan] = [{"minutes_past": 15.0, "Ref": 30.0}, {"minutes_past": 60.0, "Zdr": 1.0, "Kdp": 3.0}]
+    half = {name: mm / 4 for name, mm in baselines_mm(hour((15, 30.0))).items()}
+    assert baselines_mm(Hour.from_scans(5.0, scans)) == pytest.approx(half)
+
+
+def test_negative_kdp_lowers_the_sum_but_not_below_nothing() -> None:
+    def kdp_mm(*values: float) -> float:
+        scans: list[Scan] = [{"minutes_past": 30.0 * (k + 1), "Ref": 30.0, "Kdp": kdp} for k, kdp in enumerate(values)]
+        return baselines_mm(Hour.from_scans(5.0, scans))["kdp"]
+
+    assert 0 < kdp_mm(1.0, -0.5) < kdp_mm(1.0, 0.0)
+    assert kdp_mm(-1.0, 0.5) == 0
 
 
 def test_no_hours_have_no_answers() -> None:
@@ -210,4 +252,4 @@ def test_no_hours_have_no_answers() -> None:
 
 def test_a_golden_case_pins_the_quantiles_down() -> None:
     raw = {"radardist_km": 5.0, "scans": [{"minutes_past": 20, "Ref": None}, {"minutes_past": 4, "Ref": 12.0}]}
-    assert unscaled().numbers(SumsOfScans(), raw) == [24.0, 12.0, 48.0]
+    assert unscaled().numbers(SumsOfScans(), raw) == pytest.approx([24.0, 12.0, 48.0])

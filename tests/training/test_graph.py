@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from app.tasks.recall import TRUST_CLASSES
 from app.tasks.task import Run, Tensors
 from training.graph import build_graph
 from training.model import MusicNet, RainfallNet, SentimentNet, TaskNet
@@ -58,7 +59,8 @@ def feeds_of(net: TaskNet, lengths: list[int], seed: int = 0) -> Tensors:
         shape = (len(net.stack.forwards), len(lengths), HIDDEN)
         names = ("h", "c") if net.stack.cell == "lstm" else ("h",)
         state = {name: chance.uniform(-1, 1, shape).astype(np.float32) for name in names}
-        return {"ids": chance.integers(0, CHARACTERS, (len(lengths), time)), **state}
+        sizes = {"ids": CHARACTERS, "guesses": CHARACTERS, "trust": TRUST_CLASSES}
+        return {**{name: chance.integers(0, size, (len(lengths), time)) for name, size in sizes.items()}, **state}
     real = np.arange(time)[None, :] < np.array(lengths)[:, None]
     read_lengths = np.array(lengths, np.int32)
     if isinstance(net, SentimentNet):
@@ -122,10 +124,11 @@ def test_music_read_at_once_is_music_read_step_by_step(cell: str, layers: int, l
     feeds = feeds_of(net, [6, 6])
     for run in runs:
         at_once = run(feeds)
-        state = {name: array for name, array in feeds.items() if name != "ids"}
+        state = {name: array for name, array in feeds.items() if name in {"h", "c"}}
         logits = []
         for step in range(6):
-            outputs = run({"ids": feeds["ids"][:, step : step + 1], **state})
+            now = {name: feeds[name][:, step : step + 1] for name in ("ids", "guesses", "trust")}
+            outputs = run({**now, **state})
             logits.append(outputs["logits"])
             state = {name: outputs[f"next_{name}"] for name in state}
         assert_close({"logits": np.concatenate(logits, axis=1)}, {"logits": at_once["logits"]})
@@ -139,7 +142,7 @@ def test_music_depends_on_the_state_it_is_given(cell: str, load_graph: LoadGraph
     net = network("music", cell, 2, bidirectional=False)
     run = load_graph(build_graph(net))
     feeds = feeds_of(net, [3])
-    for name in feeds.keys() - {"ids"}:
+    for name in feeds.keys() & {"h", "c"}:
         for layer in range(2):
             changed = {key: array.copy() for key, array in feeds.items()}
             changed[name][layer] += 0.5
@@ -153,7 +156,8 @@ def test_music_depends_on_the_state_it_is_given(cell: str, load_graph: LoadGraph
         ("rainfall", {"scans": ["batch", "time", FEATURES], "lengths": ["batch"]}, {"quantiles_mm": ["batch", 3]}),
         (
             "music",
-            {"ids": ["batch", "time"], "h": [2, "batch", HIDDEN], "c": [2, "batch", HIDDEN]},
+            {name: ["batch", "time"] for name in ("ids", "guesses", "trust")}
+            | {"h": [2, "batch", HIDDEN], "c": [2, "batch", HIDDEN]},
             {
                 "logits": ["batch", "time", CHARACTERS],
                 "next_h": [2, "batch", HIDDEN],

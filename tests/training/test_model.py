@@ -176,19 +176,37 @@ def test_a_network_that_is_not_training_drops_nothing() -> None:
     assert net.eval()(ids, lengths).item() == net(ids, lengths).item()
 
 
+def feeds(characters: list[list[int]]) -> dict[str, Tensor]:
+    """Characters with a guess and a trust class that differ from step to step."""
+    ids = torch.tensor(characters)
+    return {"ids": ids, "guesses": ids.flip(0) % 5, "trust": ids * 3}
+
+
 def test_music_without_a_state_starts_from_zero() -> None:
     torch.manual_seed(0)
     net = MusicNet(recipe("music"), 7).eval()
-    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
-    bare = net.outputs({"ids": ids})
-    torch.testing.assert_close(bare, net.outputs({"ids": ids, "h": torch.zeros(2, 2, 4)}))
+    tune = feeds([[1, 2, 3], [4, 5, 6]])
+    bare = net.outputs(tune)
+    torch.testing.assert_close(bare, net.outputs({**tune, "h": torch.zeros(2, 2, 4)}))
     assert bare["logits"].shape == (2, 3, 7)
 
 
 def test_a_character_of_music_does_not_depend_on_the_next_one() -> None:
     torch.manual_seed(0)
     net = MusicNet(recipe("music"), 7).eval()
-    first = net.outputs({"ids": torch.tensor([[1, 2, 3, 4]])})["logits"]
-    second = net.outputs({"ids": torch.tensor([[1, 2, 5, 6]])})["logits"]
+    first = net.outputs(feeds([[1, 2, 3, 4]]))["logits"]
+    second = net.outputs(feeds([[1, 2, 5, 6]]))["logits"]
     torch.testing.assert_close(first[:, :2], second[:, :2])
     assert (first[:, 2:] - second[:, 2:]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["guesses", "trust"])
+def test_what_the_tune_suggests_moves_the_next_character_at_once(name: str) -> None:
+    torch.manual_seed(0)
+    net = MusicNet(recipe("music"), 7).eval()
+    tune = feeds([[1, 2, 3, 4]])
+    changed = {**tune, name: tune[name].clone()}
+    changed[name][0, 3] += 1
+    difference = (net.outputs(tune)["logits"] - net.outputs(changed)["logits"]).abs()
+    assert difference[:, :3].max() == 0
+    assert difference[:, 3].max() > 1e-4

@@ -59,6 +59,11 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         return Batch(self.inputs.to(device), self.lengths.to(device), self.targets.to(device))
 
+    def shares(self, count: int) -> list["Batch"]:
+        """The items dealt out over up to `count` batches, none of them empty."""
+        count = min(count, len(self.lengths))
+        return [Batch(self.inputs[k::count], self.lengths[k::count], self.targets[k::count]) for k in range(count)]
+
 
 def collate(examples: Sequence[Example]) -> Batch:
     inputs, lengths = pad([example.inputs for example in examples])

@@ -17,10 +17,16 @@ from training.progress import track
 
 FORMATS = "train.csv of 'How Much Did It Rain? II' (Kaggle), a .parquet file with its columns, or a folder with either"
 _COLUMNS = ["minutes_past", "radardist_km", *MEASUREMENTS]
-_ID, _MINUTES, _DISTANCE, _GAUGE = 0, 1, 2, -1
+_MINUTES, _DISTANCE, _GAUGE = 0, 1, -1
 _ROWS_A_CHUNK = 200_000
 
-Rows = npt.NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of the file: ids float64 [rows], NaN where there is none; values float32 [rows, _COLUMNS and Expected]."""
+
+    ids: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -49,22 +55,24 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     source = _source(existing(path, FORMATS))
     report = ReadReport(str(source), "hours")
     cache.mkdir(parents=True, exist_ok=True)
-    gauges, lengths, ids = [], [], []
+    parts = []
     with (cache / "scans.f32").open("wb") as file:
-        for hour in _hours(track(_chunks(source), f"reading chunks of {_ROWS_A_CHUNK} rows")):
-            if reason := _fault(hour):
-                report.reject(reason)
-                continue
-            file.write(np.ascontiguousarray(hour[:, 1:-1], dtype=np.float32).tobytes())
-            ids.append(int(hour[0, _ID]))
-            gauges.append(hour[0, _GAUGE])
-            lengths.append(len(hour))
-    report.kept = len(gauges)
-    if not gauges:
+        for block in _whole_hours(track(_chunks(source), f"reading chunks of {_ROWS_A_CHUNK} rows")):
+            starts = _starts(block.ids)
+            lengths = np.diff(starts, append=len(block.ids))
+            fault = _faults(block, starts, lengths)
+            for number in np.unique(fault[fault > 0]):
+                report.reject(_REASONS[number], int((fault == number).sum()))
+            good = fault == 0
+            file.write(np.ascontiguousarray(block.values[np.repeat(good, lengths), :_GAUGE]).tobytes())
+            parts.append((block.ids[starts][good], block.values[starts, _GAUGE][good], lengths[good]))
+    report.kept = sum(len(ids) for ids, _, _ in parts)
+    if not report.kept:
         raise DataError(f"{source}: no usable hour ({report})")
+    ids, gauge_mm, lengths = (np.concatenate(column) for column in zip(*parts, strict=True))
     scans = np.memmap(cache / "scans.f32", dtype=np.float32, mode="r").reshape(-1, len(_COLUMNS))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return HourTable(scans, starts, np.array(gauges, np.float32), np.array(ids, np.int64)), report
+    return HourTable(scans, starts, gauge_mm, ids.astype(np.int64)), report
 
 
 def _source(path: Path) -> Path:
@@ -75,45 +83,63 @@ def _source(path: Path) -> Path:
     raise DataError(f"{path}: neither a .csv nor a .parquet file of radar hours; expected {FORMATS}")
 
 
-def _chunks(source: Path) -> Iterator[Rows]:
-    """float64 [rows, Id and _COLUMNS and Expected], NaN for what is missing or no number."""
-    columns = ["Id", *_COLUMNS, "Expected"]
+def _chunks(source: Path) -> Iterator[Block]:
+    """NaN for what is missing or no number."""
+    kinds = {"Id": pl.Float64} | dict.fromkeys([*_COLUMNS, "Expected"], pl.Float32)
     try:
-        scan = pl.scan_csv(source, infer_schema=False) if source.suffix == ".csv" else pl.scan_parquet(source)
-        if missing := [name for name in columns if name not in scan.collect_schema().names()]:
+        if source.suffix == ".csv":
+            # What is no number becomes null; columns that nobody asked for stay text.
+            scan = pl.scan_csv(source, infer_schema=False, schema_overrides=kinds, ignore_errors=True)
+        else:
+            scan = pl.scan_parquet(source)
+        if missing := [name for name in kinds if name not in scan.collect_schema().names()]:
             raise DataError(f"{source}: no column {missing}; expected {FORMATS}")
-        table = scan.select(pl.col(name).cast(pl.Float64, strict=False) for name in columns)
+        table = scan.select(pl.col(name).cast(kind, strict=False) for name, kind in kinds.items())
         for chunk in table.collect_batches(chunk_size=_ROWS_A_CHUNK, maintain_order=True):
-            yield chunk.to_numpy()
+            yield Block(chunk["Id"].to_numpy(), chunk.drop("Id").to_numpy())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{source}: not readable as {source.suffix[1:]}: {error}; expected {FORMATS}") from error
 
 
-def _hours(chunks: Iterator[Rows]) -> Iterator[Rows]:
-    """The rows of each hour: a run of one Id. An hour may cross from one chunk into the next."""
-    rest: Rows | None = None
+def _whole_hours(chunks: Iterator[Block]) -> Iterator[Block]:
+    """Cut anew where an hour ends: one may cross from a chunk into the next."""
+    rest = Block(np.zeros(0), np.zeros((0, len(_COLUMNS) + 1), np.float32))
     for chunk in chunks:
-        rows = chunk if rest is None else np.concatenate([rest, chunk])
-        # NaN differs from everything, itself included: a row without an Id stands alone.
-        cuts = np.flatnonzero(rows[1:, _ID] != rows[:-1, _ID]) + 1
-        *whole, rest = np.split(rows, cuts)
-        yield from whole
-    if rest is not None and len(rest):
+        block = Block(np.concatenate([rest.ids, chunk.ids]), np.concatenate([rest.values, chunk.values]))
+        last = int(_starts(block.ids)[-1]) if len(block.ids) else 0
+        if last:
+            yield Block(block.ids[:last], block.values[:last])
+        rest = Block(block.ids[last:], block.values[last:])
+    if len(rest.ids):
         yield rest
 
 
-def _fault(hour: Rows) -> str | None:
-    """Why an hour cannot be used, or None."""
-    if not np.isfinite(hour[0, _ID]):
-        return "a row whose Id is not a number"
-    if not np.all((hour[:, _GAUGE] >= 0) & (hour[:, _GAUGE] == hour[0, _GAUGE]) & np.isfinite(hour[:, _GAUGE])):
-        return "gauge (Expected) is not one number of at least 0 in all its rows"
-    if len(hour) > MOST_SCANS:
-        return f"more than {MOST_SCANS} scans, or an Id that comes back"
-    if not np.all((hour[:, _MINUTES] >= 0) & (hour[:, _MINUTES] <= 60)):
-        return "minutes_past is not in [0, 60]"
-    if not np.all((hour[:, _DISTANCE] >= 0) & np.isfinite(hour[:, _DISTANCE])):
-        return "radardist_km is not a number of at least 0"
-    if np.any(np.isinf(hour)):
-        return "a measurement is infinite"
-    return None
+def _starts(ids: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The first row of each hour: a run of one Id. NaN differs from everything, so a row without an Id stands alone."""
+    return np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+
+
+_REASONS = (
+    "",
+    "a row whose Id is not a number",
+    "gauge (Expected) is not one number of at least 0 in all its rows",
+    f"more than {MOST_SCANS} scans, or an Id that comes back",
+    "minutes_past is not in [0, 60]",
+    "radardist_km is not a number of at least 0",
+    "a measurement is infinite",
+)
+
+
+def _faults(block: Block, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number in _REASONS of the first fault of each hour, 0 where there is none."""
+    minutes, distance, gauge = (block.values[:, column] for column in (_MINUTES, _DISTANCE, _GAUGE))
+    same = gauge == np.repeat(gauge[starts], lengths)
+    bad_rows = [
+        ~((gauge >= 0) & same & np.isfinite(gauge)),
+        ~((minutes >= 0) & (minutes <= 60)),
+        ~((distance >= 0) & np.isfinite(distance)),
+        np.isinf(block.values).any(axis=1),
+    ]
+    gauge_bad, minutes_bad, distance_bad, infinite = (np.logical_or.reduceat(rows, starts) for rows in bad_rows)
+    faults = [~np.isfinite(block.ids[starts]), gauge_bad, lengths > MOST_SCANS, minutes_bad, distance_bad, infinite]
+    return np.select(faults, range(1, len(_REASONS)), 0)

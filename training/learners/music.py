@@ -10,12 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from app.tasks.music import BOUNDARY, BOUNDARY_MARK, Music, log_softmax
+from app.tasks.recall import recalled
 from app.tasks.task import Run
 from training.data.batches import Batch, Example
 from training.data.splits import recorded_splits
 from training.data.tunes import read_tunes
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.model import MusicNet, TaskNet
+from training.progress import track
 from training.recipe import Recipe
 
 _SCORING_ITEMS = 32
@@ -56,7 +58,10 @@ class MusicLearner:
 
         def examples(rows: list[int]) -> list[Example]:
             encoded = [task.encode(texts[row].translate(stand_in)) for row in rows]
-            return [Example(ids, np.append(ids[1:], BOUNDARY)) for ids in encoded]
+            return [
+                Example(np.column_stack([ids, recalled(ids.tolist())]), np.append(ids[1:], BOUNDARY))
+                for ids in track(encoded, "reading tunes", len(encoded))
+            ]
 
         self.sets = Sets(examples(splits.train), examples(splits.validation), examples(splits.test), report, splits)
 
@@ -64,7 +69,7 @@ class MusicLearner:
         return MusicNet(self._recipe, len(self.asset.content))
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
-        logits, _ = network(batch.inputs, batch.lengths)
+        logits, _ = network(*batch.inputs.unbind(2), batch.lengths)
         targets = batch.targets.masked_fill(_padding(batch), -1)
         return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-1)
 
@@ -75,7 +80,8 @@ class MusicLearner:
                 name: np.zeros((layers, len(batch.lengths), hidden), np.float32)
                 for name, (layers, hidden) in self.settings["state"].items()
             }
-            log_p = log_softmax(run({"ids": batch.inputs.numpy(), **zeros})["logits"])
+            feeds = dict(zip(("ids", "guesses", "trust"), np.moveaxis(batch.inputs.numpy(), 2, 0), strict=True))
+            log_p = log_softmax(run({**feeds, **zeros})["logits"])
             costs = -np.take_along_axis(log_p, batch.targets.numpy()[:, :, None], axis=2)[:, :, 0]
             nats += float(costs[~_padding(batch).numpy()].sum(dtype=np.float64))
             characters += int(batch.lengths.sum())

@@ -1,28 +1,33 @@
-"""Learning sentiment: cross-entropy on whole reviews, over word vectors learned from labelled and unlabelled text."""
+"""Learning sentiment: reviews with their labels, and unlabelled ones with the labels that teachers gave them."""
 
+import hashlib
 import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from gensim.models import Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 from torch import Tensor
-from torch.nn import functional
 
-from app.tasks.sentiment import RESERVED, UNKNOWN, Sentiment, tokenize
+from app.tasks.sentiment import UNKNOWN, Sentiment
 from app.tasks.task import Run
 from training import metrics
+from training.adversarial import adversarial_loss, cross_entropy
 from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
+from training.loop import as_run, device_here, fit
 from training.model import SentimentNet, TaskNet
-from training.progress import progress, track
-from training.recipe import Recipe
+from training.ngrams import NGrams
+from training.pieces import ENDS, mean_logits
+from training.pretrain import LanguageModel, pretrain
+from training.progress import track
+from training.recipe import RECIPES, Recipe, read_recipe
+from training.words import learn_vectors, make_vocabulary, read_corpus
 
 log = logging.getLogger(__name__)
 
@@ -43,42 +48,107 @@ class SentimentLearner:
     ]
 
     def __init__(self, recipe: Recipe, data: Path, work: Path, vocabulary: list[str] | None = None) -> None:
-        self._recipe = recipe
+        self._recipe, self._runs = recipe, work.parent
         reviews, report = read_reviews(data)
         texts, labels = reviews["text"].to_list(), reviews["label"].to_list()
         splits = _splits(recipe, reviews["movie"].to_list(), reviews["official_test"].to_list(), work)
-        self._corpus = [] if vocabulary else _corpus([texts[row] for row in splits.train], read_unlabelled(data))
-        self.asset = Asset("vocab.json", vocabulary or _vocabulary(self._corpus, recipe.data.vocabulary_words))
+        self._validation_words = [] if vocabulary else read_corpus([texts[row] for row in splits.validation], [])
+        unlabelled = [] if vocabulary else read_unlabelled(data)
+        self._corpus = [] if vocabulary else read_corpus([texts[row] for row in splits.train], unlabelled)
+        self.asset = Asset("vocab.json", vocabulary or make_vocabulary(self._corpus, recipe.data.vocabulary_words))
         self.settings: dict[str, Any] = {
             "head_tokens": recipe.data.head_tokens,
             "tail_tokens": recipe.data.tail_tokens,
             "temperature": 1.0,
         }
+        self._index = {word: index for index, word in enumerate(self.asset.content)}
+        self._ends = [self._index[word] for word in ENDS if word in self._index]
         task = Sentiment.from_bundle(self.settings, self.asset.content)
 
-        def examples(rows: list[int]) -> list[Example]:
-            counted = track(rows, "encoding reviews", len(rows))
-            return [Example(task.encode(texts[row]).ids, np.array(labels[row], np.float32)) for row in counted]
+        def examples(chosen: Sequence[str], targets: Sequence[float]) -> list[Example]:
+            pairs = track(zip(chosen, targets, strict=True), "encoding reviews", len(chosen))
+            return [Example(task.encode(text).ids, np.array(target, np.float32)) for text, target in pairs]
 
-        self.sets = Sets(examples(splits.train), examples(splits.validation), examples(splits.test), report, splits)
+        train, validation, test = (
+            examples([texts[row] for row in rows], [labels[row] for row in rows])
+            for rows in (splits.train, splits.validation, splits.test)
+        )
+        self.sets = Sets(train, validation, test, report, splits)
+        if recipe.self_training.teachers and unlabelled:
+            read = examples(unlabelled, [0.0] * len(unlabelled))
+            taught = self._taught(read, data, work / "soft_labels.npy")
+            more = [Example(example.inputs, np.array(p, np.float32)) for example, p in zip(read, taught, strict=True)]
+            self.sets = Sets([*train, *more], validation, test, report, splits)
 
     def network(self) -> TaskNet:
         net = SentimentNet(self._recipe, len(self.asset.content))
-        if self._recipe.vectors.epochs:
+        folder = self._runs / f"pretraining-{self._fingerprint()}"
+        if self._recipe.vectors.epochs and not (folder / "pretraining.pt").exists():
             with torch.no_grad():
-                net.embedding.weight.copy_(torch.from_numpy(_vectors(self._corpus, self.asset.content, self._recipe)))
+                net.embedding.weight.copy_(torch.from_numpy(learn_vectors(self._corpus, self.asset.content, self._recipe)))
+        if self._recipe.pretraining.epochs:
+            texts = [self._ids(words) for words in self._corpus]
+            counts = np.bincount(np.concatenate(texts), minlength=len(self.asset.content))
+            model = LanguageModel(net.embedding, net.stack.forwards[0], net.stack.backwards[0], counts.tolist())
+            pretrain(model.to(device_here()), texts, self._recipe, folder)
         return net
 
+    def _fingerprint(self) -> str:
+        """Of all that pretraining depends on: recipes that agree in it share one pretrained network."""
+        recipe = self._recipe
+        parts = [recipe.cell, recipe.data, recipe.vectors, recipe.pretraining, recipe.model, recipe.training.seed]
+        return hashlib.sha256(repr([*parts, len(self._corpus), self.asset.content]).encode()).hexdigest()[:12]
+
+    def _ids(self, words: list[str]) -> npt.NDArray[np.int64]:
+        return np.array([self._index.get(word, UNKNOWN) for word in words], dtype=np.int64)
+
+    def _taught(self, unlabelled: Sequence[Example], data: Path, kept: Path) -> metrics.Array:
+        """The teachers' probability of *positive* for each unlabelled text: the sigmoid of the mean of their logits, each
+        first calibrated on the validation set. Kept in a file, for a run that is gone on with."""
+        if kept.exists():
+            return np.asarray(np.load(kept), np.float64)
+        opinions = [self._opinion(name, unlabelled, data) for name in self._recipe.self_training.teachers]
+        if self._recipe.self_training.ngrams:
+            opinions.append(self._ngram_opinion())
+        taught = np.asarray(0.5 * (1 + np.tanh(0.5 * np.mean(opinions, axis=0))))
+        np.save(kept, taught)
+        return taught
+
+    def _opinion(self, teacher: str, unlabelled: Sequence[Example], data: Path) -> metrics.Array:
+        """Calibrated logits of the network that a recipe makes; it is trained first where it was not yet."""
+        recipe, folder = read_recipe(RECIPES / f"{teacher}.toml"), self._runs / teacher
+        log.info("teacher %s", teacher)
+        folder.mkdir(parents=True, exist_ok=True)
+        learner = SentimentLearner(recipe, data, folder)
+        network, _ = fit(learner, recipe, folder)
+        run = as_run(network, device_here())
+        learner.calibrate(run)
+        return learner.logits(run, unlabelled) / float(learner.settings["temperature"])
+
+    def _ngram_opinion(self) -> metrics.Array:
+        log.info("teacher n-grams")
+        sizes = self.sets.splits.sizes()
+        line = NGrams(self._corpus[: sizes["train"]], _labels(self.sets.train))
+        validation = line.logits(self._validation_words)
+        temperature = metrics.best_temperature(validation, _labels(self.sets.validation))
+        return line.logits(self._corpus[sizes["train"] :]) / temperature
+
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
+        assert isinstance(network, SentimentNet)  # noqa: S101
         regular = self._recipe.regularisation
-        ids = batch.inputs
-        dropped = torch.rand(ids.shape, device=ids.device) < regular.word_dropout
-        logits = network(ids.masked_fill(dropped, UNKNOWN), batch.lengths).float()
-        smooth = batch.targets * (1 - 2 * regular.label_smoothing) + regular.label_smoothing
-        return functional.binary_cross_entropy_with_logits(logits, smooth)
+        target = batch.targets * (1 - 2 * regular.label_smoothing) + regular.label_smoothing
+        if random.random() < regular.pieces:  # noqa: S311
+            chance = random.Random(random.getrandbits(32))  # noqa: S311
+            logits = mean_logits(network, batch.inputs, batch.lengths, self._ends, regular.word_dropout, chance)
+            return cross_entropy(logits, target)
+        dropped = torch.rand(batch.inputs.shape, device=batch.inputs.device) < regular.word_dropout
+        vectors = network.embed(batch.inputs.masked_fill(dropped, UNKNOWN))
+        if regular.adversarial:
+            return adversarial_loss(network, vectors, batch.lengths, target, regular.adversarial)
+        return cross_entropy(network.judge(vectors, batch.lengths), target)
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
-        logit = self._logits(run, examples)
+        logit = self.logits(run, examples)
         probability = 0.5 * (1 + np.tanh(0.5 * logit / self.settings["temperature"]))
         label = _labels(examples)
         return {
@@ -89,9 +159,10 @@ class SentimentLearner:
 
     def calibrate(self, run: Run) -> None:
         validation = self.sets.validation
-        self.settings["temperature"] = metrics.best_temperature(self._logits(run, validation), _labels(validation))
+        self.settings["temperature"] = metrics.best_temperature(self.logits(run, validation), _labels(validation))
 
-    def _logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
+    def logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
+        """Log-odds of *positive* before any temperature, [examples]."""
         logit = np.zeros(len(examples))
         for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"ids": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
@@ -117,48 +188,3 @@ def _splits(recipe: Recipe, movies: list[str], official_test: list[bool], work: 
         [rest[row] for row in cut.validation],
         [rest[row] for row in cut.test] + official,
     )
-
-
-def _corpus(train: list[str], unlabelled: list[str]) -> list[list[str]]:
-    """The words of every text that may be learned from; held-out reviews are not among them."""
-    texts = [*train, *unlabelled]
-    return [[token.text for token in tokenize(text)] for text in track(texts, "reading words", len(texts))]
-
-
-def _vocabulary(corpus: list[list[str]], most: int) -> list[str]:
-    counts = Counter(word for words in corpus for word in words)
-    return [*RESERVED, *(word for word, _ in counts.most_common(most - len(RESERVED)))]
-
-
-class _EpochCounter(CallbackAny2Vec):  # type: ignore[misc]
-    """Tells of each finished epoch of Word2Vec."""
-
-    def __init__(self, count: Callable[[], None]) -> None:
-        self._count = count
-
-    def on_epoch_end(self, _model: Word2Vec) -> None:
-        self._count()
-
-
-def _vectors(corpus: list[list[str]], vocabulary: list[str], recipe: Recipe) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """float32 [vocabulary, embedding]: continuous-bag-of-words vectors, at about the scale of random ones."""
-    log.info("learning word vectors from %d texts, %d epochs", len(corpus), recipe.vectors.epochs)
-    with progress() as bar:
-        task = bar.add_task("learning word vectors, epoch", total=recipe.vectors.epochs)
-        model = Word2Vec(
-            corpus,
-            vector_size=recipe.model.embedding,
-            window=recipe.vectors.window,
-            epochs=recipe.vectors.epochs,
-            min_count=1 if len(corpus) < 1000 else 5,
-            sample=1e-4,
-            workers=torch.get_num_threads(),
-            seed=recipe.training.seed,
-            callbacks=[_EpochCounter(lambda: bar.advance(task))],
-        )
-    chance = np.random.default_rng(recipe.training.seed)
-    vectors = chance.normal(0.0, 0.1, (len(vocabulary), recipe.model.embedding)).astype(np.float32)
-    known = [row for row, word in enumerate(vocabulary) if word in model.wv]
-    learned = model.wv[[vocabulary[row] for row in known]]
-    vectors[known] = learned * (0.3 / learned.std())
-    return vectors

@@ -1,0 +1,200 @@
+"""What the rain network learns from, and how its interval is calibrated."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from app.bundle import read_bundle
+from app.tasks.rainfall import FEATURES, Hour
+from app.tasks.task import Tensors
+from training.data.batches import Batch, LazyExamples, collate
+from training.data.rain import HourTable
+from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
+from training.data.report import ReadReport
+from training.data.splits import Splits
+from training.learners import rainfall
+from training.learners.rainfall import RainLearner, conformal_quantile
+from training.model import TaskNet
+from training.rain_study import raised
+from training.recipe import Recipe, read_recipe
+from training.train import train
+
+ROWS = list(range(60))
+
+
+class Says(TaskNet):
+    """A network that always says the same three quantiles, in mm."""
+
+    def __init__(self, *quantiles_mm: float) -> None:
+        super().__init__()
+        self.quantiles_mm = torch.tensor(quantiles_mm)
+
+    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
+        return self.quantiles_mm.expand(len(scans), 3)
+
+
+class SumsReflectivity(TaskNet):
+    """A network whose median is `factor` times Marshall-Palmer's sum, less where there is more if the factor is below 0."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
+        return (20 + self.factor * scans[:, :, 0].sum(1))[:, None].expand(-1, 3)
+
+
+def table(gauges: Sequence[float]) -> HourTable:
+    """Hours of two scans each; every fifth without reflectivity."""
+    chance = np.random.default_rng(2)
+    scans = chance.normal(20, 8, (2 * len(gauges), 22)).astype(np.float32)
+    scans[:, 0], scans[:, 1] = np.tile([10.0, 40.0], len(gauges)), 5.0
+    for row in range(0, len(gauges), 5):
+        scans[2 * row : 2 * row + 2, 2:] = np.nan
+    return HourTable(scans, np.arange(len(gauges) + 1) * 2, np.array(gauges, np.float32), np.arange(len(gauges)))
+
+
+def recipe(gauge_weight: float = 1.0, monotone_weight: float = 0.0) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "task": "rainfall",
+            "cell": "gru",
+            "data": {"validation_items": 1},
+            "model": {"hidden": 4},
+            "training": {"epochs": 1, "batch_items": 8, "learning_rate": 0.01},
+            "rain": {"gauge_weight": gauge_weight, "monotone_weight": monotone_weight},
+        }
+    )
+
+
+def learner(hours: HourTable, recipe: Recipe, lessons: Lessons | None = None, validation: Sequence[int] = ()) -> RainLearner:
+    rows = [row for row in range(len(hours)) if row not in validation]
+    splits = Splits(rows, list(validation), [])
+    return RainLearner(recipe, hours, ReadReport("generated", "hours"), splits, lessons or no_lessons(hours))
+
+
+def batch(gauge: float, teacher: float, real: float = 1.0) -> Batch:
+    return Batch(torch.zeros(4, 2, len(FEATURES)), torch.full((4,), 2), torch.tensor([[gauge, teacher, real]] * 4))
+
+
+def test_without_a_teacher_the_loss_is_the_pinball_of_all_three() -> None:
+    got = learner(table([1.0] * 10), recipe()).loss(Says(1.0, 2.0, 3.0), batch(1.5, math.nan))
+    low, middle, high = (math.log1p(1.5) - math.log1p(q) for q in (1.0, 2.0, 3.0))
+    assert got.item() == pytest.approx(0.05 * low - 0.5 * middle - 0.05 * high, rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_with_a_teacher_the_median_learns_its_estimate_and_real_gauges_as_weighted(weight: float) -> None:
+    one = learner(table([1.0] * 10), recipe(gauge_weight=weight))
+    outer = 0.05 * (math.log1p(1.5) - math.log1p(1.0)) + 0.05 * (math.log1p(3.0) - math.log1p(1.5))
+    distance = math.log1p(2.5) - math.log1p(2.0) + 0.3 * 0.5
+    gauge = 0.5 * (math.log1p(2.0) - math.log1p(1.5))
+    assert one.loss(Says(1.0, 2.0, 3.0), batch(1.5, 2.5)).item() == pytest.approx(outer + distance + weight * gauge, rel=1e-5)
+    generated = one.loss(Says(1.0, 2.0, 3.0), batch(1.5, 2.5, real=0.0)).item()
+    assert generated == pytest.approx(outer + distance, rel=1e-5), "a made-up gauge is not for the median"
+
+
+def test_less_rain_for_more_reflectivity_costs_and_more_does_not() -> None:
+    hours = table([1.0] * 10)
+    calm, strict = learner(hours, recipe()), learner(hours, recipe(monotone_weight=1.0))
+    examples = collate([strict.sets.train[row] for row in range(8)])
+    assert strict.loss(SumsReflectivity(1.0), examples) == calm.loss(SumsReflectivity(1.0), examples)
+    assert strict.loss(SumsReflectivity(-1.0), examples) > calm.loss(SumsReflectivity(-1.0), examples)
+
+
+@pytest.mark.parametrize("decibel", [1.0, 6.0])
+def test_raising_encoded_hours_is_encoding_raised_hours(decibel: float) -> None:
+    hours = table(list(np.linspace(0, 20, 12)))
+    one = learner(hours, recipe())
+    inputs = torch.stack([torch.from_numpy(one.sets.train[row].inputs) for row in range(12)])
+    got = one.raised(inputs, torch.full((12, 1), decibel))
+    more = replace(
+        hours, scans=np.stack([*hours.scans.T[:2], *(hours.scans[:, 2:10] + decibel).T, *hours.scans.T[10:]], axis=1)
+    )
+    expected = learner(more, recipe())
+    expected._task = one._task
+    again = torch.stack([torch.from_numpy(expected._example(row).inputs) for row in range(12)])
+    torch.testing.assert_close(got, again, rtol=1e-4, atol=1e-4)
+
+
+def test_raised_hours_differ_in_reflectivity_alone() -> None:
+    hour = Hour(5.0, np.array([1.0]), np.arange(20, dtype=np.float32)[None])
+    assert (raised(hour, 3.0).measured - hour.measured)[0].tolist() == [3.0] * 8 + [0.0] * 12
+
+
+def test_gauges_of_73_mm_and_more_are_learned_by_nobody() -> None:
+    one = learner(table([1.0, 80.0, 2.0, 500.0, 3.0]), recipe())
+    assert [example.target[0] for example in one.sets.train] == [1.0, 2.0, 3.0]
+
+
+def test_many_hours_are_encoded_when_their_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = learner(table([1.0] * 10), recipe()).sets.train
+    monkeypatch.setattr(rainfall, "_MOST_ENCODED", 5)
+    lazy = learner(table([1.0] * 10), recipe()).sets.train
+    assert isinstance(lazy, LazyExamples)
+    assert lazy.lengths == [2] * 10
+    assert all((one.inputs == other.inputs).all() for one, other in zip(kept, lazy, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("misses", "expected"),
+    [(list(range(99)), 89), (list(range(9)), 8), (list(range(19)), 17), ([5.0], 5.0), ([3.0, -1.0], 3.0)],
+)
+def test_the_conformal_quantile_counts_the_unseen_hour_too(misses: list[float], expected: float) -> None:
+    """The 90th of 99, the 9th of 9, the 18th of 19; of too few the largest."""
+    assert conformal_quantile(misses[::-1]) == expected
+
+
+def test_after_calibration_nine_of_ten_validation_hours_are_covered() -> None:
+    chance = np.random.default_rng(0)
+    hours = table(chance.lognormal(0.5, 1.0, 400).tolist())
+    one = learner(hours, recipe(), validation=range(300))
+
+    def run(feeds: Tensors) -> Tensors:
+        return {"quantiles_mm": np.tile(np.array([1.0, 1.5, 2.0], np.float32), (len(feeds["scans"]), 1))}
+
+    before = one.score(run, one.sets.validation)["interval_90_coverage"]
+    one.calibrate(run)
+    after = one.score(run, one.sets.validation)["interval_90_coverage"]
+    assert before < 0.5
+    assert after == pytest.approx(0.9, abs=0.01)
+    assert set(one.settings["interval_widening"]) == {"echo", "silent"}
+
+
+def test_generated_hours_are_learned_with_gauges_that_scatter_like_real_ones(
+    teacher_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = table(np.random.default_rng(1).lognormal(0.5, 1.0, 60).tolist())
+    recipe_with_teacher = recipe().model_copy(
+        update={"rain": recipe().rain.model_copy(update={"teacher": "winner", "copies": 2})}
+    )
+    lessons = gather_lessons(recipe_with_teacher, teacher_folder, hours, ROWS, 200)
+    one = learner(hours, recipe_with_teacher, lessons)
+    assert len(one.sets.train) == 260
+    gauge, teacher, real = np.array([example.target for example in one.sets.train]).T
+    assert real.tolist() == [1.0] * 60 + [0.0] * 200
+    ratios = set(np.round(gauge[:60] / teacher[:60], 3).tolist())
+    assert {float(ratio) for ratio in np.round(gauge[60:] / teacher[60:], 3)} <= {
+        near
+        for ratio in ratios
+        for near in (ratio - 0.001, ratio, ratio + 0.001, round(ratio - 0.001, 3), round(ratio + 0.001, 3))
+    }
+
+
+def test_a_bundle_learned_with_a_teacher_carries_its_calibration(
+    tmp_path: Path, teacher_folder: Path, tiny_recipe: Callable[..., str]
+) -> None:
+    path = tmp_path / "taught.toml"
+    settings = '\n[generator]\nhours = 30\n[rain]\nteacher = "winner"\ncopies = 2\nmonotone_weight = 1.0\n'
+    path.write_text(tiny_recipe("rainfall") + settings)
+    assert read_recipe(path).generator.hours == 30
+    folder = train(path, teacher_folder / "train.csv", tmp_path / "runs", tmp_path / "models")
+    bundle = read_bundle(folder)
+    assert "echo" in bundle.manifest.settings["interval_widening"]
+    assert bundle.manifest.data["kept"] == 49

@@ -1,0 +1,47 @@
+"""The cross-validation's table on a few generated hours."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.rain_study import rain_study
+from training.recipe import Recipe, read_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_recipe: Callable[..., str]) -> Recipe:
+    path = tmp_path / "tiny.toml"
+    path.write_text(tiny_recipe("rainfall") + '\n[generator]\nhours = 20\n[rain]\nteacher = "winner"\ncopies = 2\n')
+    return read_recipe(path)
+
+
+def rows(table: str) -> dict[str, list[str]]:
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    return {row[0]: row for row in cells[2:]}
+
+
+def test_the_table_has_every_way_to_estimate_side_by_side(teacher_folder: Path, recipe: Recipe) -> None:
+    table = rain_study(teacher_folder, {"student": recipe}, folds=3, repeats=2)
+    got = rows(table)
+    physics = ["marshall_palmer", "z_zdr", "kdp", "csu_blend"]
+    assert list(got) == ["zero", "median", *physics, "winner_v1", "winner_v2", "winner_both", "student"]
+    assert got["marshall_palmer"][2] == "+0.000 ± 0.000"
+    assert got["winner_both"][3] == "+0.000 ± 0.000"
+    error, other = float(got["student"][1]), float(got["marshall_palmer"][1])
+    assert float(got["student"][2].split()[0]) == pytest.approx(error - other, abs=0.002)
+    no_echo = [5, 7]  # every generated hour has one
+    assert [column for column, cell in enumerate(got["student"]) if not cell] == no_echo
+    assert table.startswith("49 hours with reflectivity and a gauge below 73 mm (of 49; 49 with reflectivity")
+
+
+def test_without_the_winners_weights_the_table_does_without_them(tiny_sources: dict[str, Path], recipe: Recipe) -> None:
+    got = rows(rain_study(tiny_sources["rainfall"], {"student": recipe}, folds=2, repeats=1))
+    assert "winner_both" not in got
+    assert got["student"][3] == ""
+
+
+def test_the_same_seed_gives_the_same_table(tiny_sources: dict[str, Path], recipe: Recipe) -> None:
+    first, again = (rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=5) for _ in range(2))
+    assert first == again
+    assert rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=6) != first

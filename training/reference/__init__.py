@@ -1,0 +1,1 @@
+"""Networks of others, rebuilt to be measured against and learned from."""

@@ -1,0 +1,1 @@
+"""Studies of what a recurrent network is for: one question each, repeated from several random starts, with the spread shown."""
