@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 _ORDER = 5  # so many equal characters make a place worth looking at
 _MOST_MISSES = 8  # wrong guesses in a row of trials after which a place is given up
+_MOST_REPEATS = 2  # of one stretch in a row; suggesting it again and again would keep a tune that is being written in a loop
 _HELD = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64]
 """Lower ends of the classes of how many guesses held in a row."""
 _MISS_CLASSES = 3
@@ -41,10 +42,15 @@ class Recall:
         latest = tuple(self._read[-_ORDER:])
         if len(latest) == _ORDER:
             self._after[latest] = len(self._read)
-        if self._place < 0:
+        if self._place < 0 or self._in_a_loop():
             return 0, 0
         held = int(_CLASS_OF_HELD[min(self._held, _HELD[-1])])
         return self._read[self._place], 1 + _MISS_CLASSES * held + min(self._missed, _MISS_CLASSES - 1)
+
+    def _in_a_loop(self) -> bool:
+        """Whether the stretch from the place to here has been repeated often enough."""
+        stretch = len(self._read) - self._place
+        return stretch >= _ORDER and self._held >= _MOST_REPEATS * stretch
 
     def _judge(self, character: int) -> None:
         if self._read[self._place] == character:

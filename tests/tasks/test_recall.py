@@ -22,7 +22,7 @@ def test_a_repeat_is_recognised_after_five_characters_and_followed() -> None:
 
 
 def test_trust_grows_with_every_guess_that_holds() -> None:
-    trust = recalled(map(ord, "abcdefgh" * 4))[:, 1]
+    trust = recalled(map(ord, "abcdefgh" * 2 + "abcdefg"))[:, 1]
     assert trust[12:].tolist() == sorted(trust[12:].tolist())
     assert trust[-1] > trust[13] > 0
 
@@ -54,3 +54,9 @@ def test_guesses_are_characters_of_the_tune_and_trust_is_a_class(tune: list[int]
     for position, (guess, trust) in enumerate(recalled(tune).tolist()):
         assert 0 <= trust < TRUST_CLASSES
         assert guess in tune[: position + 1] if trust else guess == 0
+
+
+def test_what_was_repeated_often_enough_is_not_suggested_again() -> None:
+    said = guesses("abcdefgh" * 6)
+    assert said[12:23] == "fghabcdefgh"
+    assert set(said[-8:]) == {"."}
