@@ -11,12 +11,15 @@ _WHAT = {
 }
 _DATA = {
     "sentiment": (
-        "Large Movie Review Dataset (Maas et al. 2011): labelled training half; the unlabelled reviews for word vectors. "
-        "Validation reviews belong to movies of which no review was learned from."
+        "Large Movie Review Dataset (Maas et al. 2011): labelled training half, and the unlabelled reviews: as plain text to "
+        "pretrain on, and with the labels that teachers gave them, where the recipe names "
+        "teachers. Validation reviews belong to movies of which no review was learned from."
     ),
     "rainfall": (
         "Hours of *How Much Did It Rain? II* (Kaggle 2015). Hours with a gauge of 73 mm or more are clogged or broken "
-        "gauges and are neither learned from nor counted in `mae_mm`, only in `all_mae_mm`."
+        "gauges and are neither learned from nor counted in `mae_mm`, only in `all_mae_mm`. Where the recipe names a "
+        "teacher, hours generated from these and labelled by the competition winner's "
+        "networks, which have seen all of them, the held-out ones too."
     ),
     "music": (
         "Traditional tunes in ABC notation: O'Neill's, Ryan's Mammoth Collection, Aird's Airs, the Nottingham database, "
