@@ -1,0 +1,98 @@
+// One panel's talk with the service: what was sent, who answered, and what went wrong, always in view.
+import { post, Problem, stream } from "./api.js";
+import { html } from "./dom.js";
+import { RequestView } from "./request_view.js";
+
+const IN_WORDS = {
+  invalid_request: "The service does not accept this",
+  body_too_large: "That is too much for one request",
+  unauthorized: "The service asks for an API key",
+  overloaded: "The service is busy",
+  task_unavailable: "This model is not available",
+  log_unavailable: "The service cannot keep its records",
+  internal_error: "The service failed",
+};
+
+export class Exchange {
+  #problem = html("div", { className: "problem", hidden: true, "role": "alert" });
+  #answered = html("p", { className: "answered" });
+  #requests = new RequestView();
+
+  /** `again()` asks once more, after a refusal or with another key. */
+  constructor(panel, again) {
+    panel.querySelector("h2").after(this.#problem);
+    panel.append(this.#answered, this.#requests.element);
+    this.again = again;
+    document.addEventListener("key-changed", () => {
+      this.#requests.show();
+      if (!panel.hidden) again();
+    });
+  }
+
+  /** The answer, or null where there is none to show: the problem stands on the page, or a later question has replaced this. */
+  async ask(name, path, body, signal) {
+    this.#requests.sent(name, path, body);
+    return this.#unlessRefused(signal, async () => {
+      const answer = await post(path, body, signal);
+      if (signal.aborted) return null;
+      this.#done(answer);
+      return answer;
+    });
+  }
+
+  /** Calls `onPiece(text)` as they come; the final answer, or null as `ask`. */
+  async listen(name, path, body, signal, onPiece) {
+    this.#requests.sent(name, path, body, true);
+    return this.#unlessRefused(signal, async () => {
+      for await (const [event, data] of stream(path, body, signal)) {
+        if (event === "characters") onPiece(data.text);
+        if (event === "done") {
+          this.#done(data);
+          return data;
+        }
+      }
+      throw new Problem({ title: "The stream broke off", code: "broken_stream" });
+    });
+  }
+
+  /** Show a fault found on this side, such as a file that is no CSV. */
+  fault(title, detail) {
+    this.#show(new Problem({ title, detail, code: "", status: 400 }));
+  }
+
+  clear() {
+    this.#problem.hidden = true;
+  }
+
+  async #unlessRefused(signal, work) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) return null;
+      if (!(error instanceof Problem)) throw error;
+      this.#show(error);
+      return null;
+    }
+  }
+
+  #done({ model, timing_ms, request_id }) {
+    this.clear();
+    const run = `${timing_ms.run.toFixed(1)} ms in the network`;
+    this.#answered.replaceChildren(`${model.cell.toUpperCase()} ${model.version}, ${run}, request `, html("code", {}, request_id));
+  }
+
+  #show({ title, message, status, code, request_id, errors, retryAfter_s }) {
+    const lines = errors.slice(1).map(({ pointer, detail }) => html("li", {}, `${pointer}: ${detail}`));
+    const wait = retryAfter_s === null ? "" : ` Worth trying again in ${retryAfter_s} s.`;
+    const ids = [code && `Code ${code}`, request_id && `request ${request_id}`].filter(Boolean).join(", ");
+    this.#problem.replaceChildren(
+      html("p", {}, html("strong", {}, IN_WORDS[code] ?? title)),
+      html("p", {}, message === title ? "" : message, wait),
+      html("ul", { hidden: !lines.length }, ...lines),
+      html("p", { className: "note", hidden: !ids }, ids),
+      // What was refused for what it says would be refused again.
+      html("button", { type: "button", hidden: status < 500, onclick: () => this.again() }, "Try again"),
+    );
+    this.#problem.hidden = false;
+  }
+}

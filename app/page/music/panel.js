@@ -1,0 +1,137 @@
+// Music: what may come next as you type, the tune written on live, engraved, played and kept.
+import { html, partsOf } from "../dom.js";
+import { Exchange } from "../exchange.js";
+import { latest } from "../latest.js";
+import { nextCharacters } from "./next.js";
+import { Player } from "./player.js";
+import { save } from "./save.js";
+import { engrave, engraveSoon } from "./score.js";
+import { TUNES } from "./tunes.js";
+
+const PAUSE_MS = 200;
+const MOST_SEED = 2 ** 32;
+
+export function musicPanel(panel) {
+  const desk = new Desk(panel);
+  desk.set(TUNES.Jig);
+}
+
+/** The tune on the desk: its text, staves and what is being done to it. */
+class Desk {
+  #tune = null;
+  #before = []; // texts to go back to
+  #writing = null; // aborts the tune being written
+
+  constructor(panel) {
+    this.parts = partsOf(panel);
+    this.field = panel.querySelector("#tune");
+    this.exchange = new Exchange(panel, () => this.ask());
+    this.player = new Player(() => this.#showPlaying());
+    this.ask = latest(PAUSE_MS, (signal) => this.#askNext(signal));
+    this.engrave = engraveSoon(this.parts.staves, (tune) => (this.#tune = tune));
+    this.#listen(panel);
+  }
+
+  /** Another text: engraved at once, what comes next asked soon. */
+  set(text) {
+    this.player.stop();
+    this.field.value = text;
+    this.exchange.again = this.ask;
+    this.engrave(text);
+    this.ask();
+  }
+
+  #listen(panel) {
+    const { parts, field } = this;
+    field.addEventListener("input", () => this.set(field.value));
+    parts.tunes.append(...Object.entries(TUNES).map(([name, abc]) => html("button", { type: "button", onclick: () => this.#start(abc) }, name)));
+    parts.continue.addEventListener("click", () => this.#continue());
+    parts.halt.addEventListener("click", () => this.#writing?.abort());
+    parts.undo.addEventListener("click", () => this.#undo());
+    parts.play.addEventListener("click", () => this.#play());
+    parts.tempo.addEventListener("input", () => (parts.bpm.textContent = parts.tempo.value));
+    parts.tempo.addEventListener("change", () => this.player.playing && this.player.play(this.#tune, this.#bpm));
+    panel.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", () => this.#save(button.dataset.save)));
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (!contentRect.width || contentRect.width === width || this.player.playing) return;
+      width = contentRect.width;
+      this.engrave(field.value);
+    }).observe(parts.staves);
+  }
+
+  get #bpm() {
+    return Number(this.parts.tempo.value);
+  }
+
+  async #askNext(signal) {
+    const prompt = this.field.value;
+    if (!prompt) return;
+    const answer = await this.exchange.ask("Next character", "/v1/music/next", { prompt, top_k: 10 }, signal);
+    if (!answer) return;
+    nextCharacters(this.parts.next, answer.characters, (character) => this.set(this.field.value + character));
+    this.parts.cost.textContent = `The text so far costs the network ${answer.bits_per_character.toFixed(2)} bits a character.`;
+  }
+
+  #start(abc) {
+    this.set(abc);
+    this.field.focus();
+  }
+
+  async #continue() {
+    const { parts, field } = this;
+    const seed = parts.seed.value === "" ? Math.floor(Math.random() * MOST_SEED) : Number(parts.seed.value);
+    const body = { prompt: field.value, max_characters: Number(parts.length.value), temperature: Number(parts.temperature.value), seed, stream: true };
+    this.player.stop();
+    this.exchange.again = () => this.#continue();
+    this.#before.push(field.value);
+    this.#writing = new AbortController();
+    const { signal } = this.#writing;
+    this.#showWriting(true, "Writing …");
+    const done = await this.exchange.listen("Continue", "/v1/music/generate", body, signal, (text) => this.#write(text));
+    const added = field.value.length - this.#before.at(-1).length;
+    if (!added) this.#before.pop();
+    const how = done?.finished ? "the tune is finished" : done ? "that is as long as was asked for" : "stopped";
+    this.#showWriting(false, `${added} characters written with seed ${seed}; ${how}.`);
+    if (done) this.ask();
+  }
+
+  #write(text) {
+    this.field.value += text;
+    this.field.scrollTop = this.field.scrollHeight;
+    this.engrave(this.field.value);
+  }
+
+  #showWriting(on, words) {
+    const { parts, field } = this;
+    const focused = [parts.continue, parts.halt].includes(document.activeElement);
+    // Nothing else may write meanwhile.
+    [parts.tunes.inert, parts.next.inert] = [on, on];
+    [field.readOnly, parts.continue.hidden, parts.halt.hidden] = [on, on, !on];
+    parts.undo.disabled = on || !this.#before.length;
+    parts.writing.textContent = words;
+    if (focused) (on ? parts.halt : parts.continue).focus();
+  }
+
+  #undo() {
+    this.set(this.#before.pop());
+    this.parts.undo.disabled = !this.#before.length;
+  }
+
+  async #play() {
+    if (this.player.playing) return this.player.stop();
+    this.#tune = engrave(this.parts.staves, this.field.value);
+    if (!this.#tune) return;
+    await this.player.play(this.#tune, this.#bpm);
+    this.#showPlaying();
+  }
+
+  #showPlaying() {
+    this.parts.play.textContent = this.player.playing ? "Stop" : "Play";
+  }
+
+  #save(kind) {
+    if (!this.player.playing) this.#tune = engrave(this.parts.staves, this.field.value);
+    if (this.#tune) save(kind, { abc: this.field.value, tune: this.#tune, bpm: this.#bpm, staves: this.parts.staves });
+  }
+}

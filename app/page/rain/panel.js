@@ -1,0 +1,101 @@
+// Rain: an example hour, or the hours of a file, with what the network and the physics make of them.
+import { responsive } from "../chart.js";
+import { html, partsOf } from "../dom.js";
+import { Exchange } from "../exchange.js";
+import { latest } from "../latest.js";
+import { asSent, batches } from "./batches.js";
+import { CsvFault, readHours } from "./csv.js";
+import { estimates, mm } from "./estimates.js";
+import examples from "./examples.json";
+import { radarHour } from "./radar.js";
+import { hoursTable, scansTable } from "./table.js";
+
+const MOST_HOURS = 1024;
+
+export function rainPanel(panel) {
+  const parts = partsOf(panel);
+  const view = new HourView(parts);
+  const exchange = new Exchange(panel, () => estimate());
+  let hours = [];
+
+  const estimate = latest(0, async (signal) => {
+    const [asked, predictions] = [hours, []];
+    const table = hoursTable(panel.querySelector("table.hours"), asked, (index) => choose(index));
+    const choose = (index) => {
+      view.show(asked[index], predictions[index]);
+      table.mark(index);
+    };
+    parts.many.hidden = asked.length < 2;
+    choose(0);
+    for (const batch of batches(asked)) {
+      const answer = await exchange.ask("Estimate", "/v1/rainfall", { hours: batch.map(asSent) }, signal);
+      if (!answer) return;
+      for (const prediction of answer.predictions) table.fill(predictions.push(prediction) - 1, prediction);
+      if (predictions.length === batch.length) choose(0);
+      if (asked.length > 1) parts.progress.textContent = `${predictions.length} of ${asked.length} hours estimated`;
+    }
+  });
+
+  function take(chosen, note = "") {
+    hours = chosen;
+    buttons.forEach((button, index) => button.setAttribute("aria-pressed", examples[index] === hours[0]));
+    parts.progress.textContent = note;
+    estimate();
+  }
+
+  async function read(file) {
+    exchange.clear();
+    try {
+      const { hours: found, more } = await readHours(file, MOST_HOURS);
+      take(found, `${found.length} hours read from ${file.name}${more ? "; it has more, which are left out" : ""}`);
+    } catch (error) {
+      if (!(error instanceof CsvFault)) throw error;
+      exchange.fault(`${file.name} cannot be read`, error.message);
+    }
+  }
+
+  const buttons = examples.map((hour) => html("button", { type: "button", onclick: () => take([hour]) }, hour.id));
+  parts.examples.append(...buttons);
+  acceptFiles(panel, panel.querySelector("#csv"), read);
+  take([examples[0]]);
+}
+
+/** One hour in detail. */
+class HourView {
+  #hour = null;
+  #prediction = null;
+
+  constructor(parts) {
+    this.parts = parts;
+    this.redraw = [
+      responsive(parts.radar, (width) => this.#hour && radarHour(width, this.#hour)),
+      responsive(parts.estimates, (width) => this.#prediction && estimates(width, this.#prediction, this.#hour.gauge_mm)),
+    ];
+  }
+
+  show(hour, prediction) {
+    [this.#hour, this.#prediction] = [hour, prediction];
+    this.parts["hour-title"].textContent = `Radar over the gauge: ${hour.id}`;
+    this.parts.mm.textContent = prediction ? mm(prediction.rain_mm) : "…";
+    const [low, high] = prediction?.interval_90_mm ?? [];
+    this.parts.interval.textContent = prediction ? `Nine times in ten between ${low.toFixed(2)} and ${mm(high)}` : "";
+    this.parts.scans.replaceChildren(scansTable(hour));
+    this.redraw.forEach((draw) => draw());
+  }
+}
+
+/** A file chosen in `input`, or dropped anywhere on the panel. */
+function acceptFiles(panel, input, read) {
+  const hover = (on) => panel.querySelector(".drop").classList.toggle("hover", on);
+  input.addEventListener("change", () => input.files[0] && read(input.files[0]));
+  panel.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    hover(true);
+  });
+  panel.addEventListener("dragleave", () => hover(false));
+  panel.addEventListener("drop", (event) => {
+    event.preventDefault();
+    hover(false);
+    if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
+  });
+}

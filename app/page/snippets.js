@@ -1,0 +1,51 @@
+// A request as programs that send it: pure functions of path and body.
+import { address } from "./api.js";
+import { key } from "./key.js";
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function curl(path, body) {
+  const lines = [
+    `curl -sS${body.stream ? "N" : ""} ${address(path)}`,
+    "-H 'Content-Type: application/json'",
+    ...(key() ? ['-H "Authorization: Bearer $GATEHOUSE_KEY"'] : []),
+    `-d ${quoted(JSON.stringify(body))}`,
+  ];
+  return lines.join(" \\\n  ");
+}
+
+/** A JSON value as Python writes it. JSON's strings and numbers are Python's, too. */
+function literal(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${literal(item)}`).join(", ")}}`;
+}
+
+function python(path, body) {
+  const headers = key() ? ['    headers={"Authorization": f"Bearer {os.environ[\'GATEHOUSE_KEY\']}"},'] : [];
+  const call = [`    "${address(path)}",`, ...headers, `    json=${literal(body)},`, "    timeout=60,"];
+  const imports = [...(key() ? ["import os", ""] : []), "import httpx", ""];
+  const lines = body.stream
+    ? ["with httpx.stream(", '    "POST",', ...call, ") as answer:", "    for line in answer.iter_lines():", "        print(line)"]
+    : ["answer = httpx.post(", ...call, ")", "print(answer.json())"];
+  return [...imports, ...lines].join("\n");
+}
+
+function javascript(path, body) {
+  const authorization = key() ? ", Authorization: `Bearer ${process.env.GATEHOUSE_KEY}`" : "";
+  const read = body.stream
+    ? ["for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) console.log(piece);"]
+    : ["console.log(await answer.json());"];
+  return [
+    `const answer = await fetch("${address(path)}", {`,
+    '  method: "POST",',
+    `  headers: { "Content-Type": "application/json"${authorization} },`,
+    `  body: JSON.stringify(${JSON.stringify(body)}),`,
+    "});",
+    ...read,
+  ].join("\n");
+}
+
+export const LANGUAGES = { curl, Python: python, JavaScript: javascript };

@@ -1,0 +1,131 @@
+"""The music panel, with the shipped model."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import httpx
+from playwright.sync_api import Page, expect
+
+Visit = Callable[..., Page]
+
+
+HEAD = "X:1\nT:Short & sweet\nM:2/4\nL:1/8\nQ:1/4=240\nK:G\n"
+
+COUNT_TONES = """() => {
+    window.tones = [];
+    const Native = window.OscillatorNode;
+    window.OscillatorNode = class extends Native {
+        constructor(context, options) {
+            super(context, options);
+            if (options.type === "triangle") window.tones.push(Math.round(options.frequency));
+        }
+    };
+}"""
+
+
+def tune(page: Page) -> Any:
+    return page.get_by_label("A tune, or its beginning")
+
+
+def notes(page: Page) -> Any:
+    return page.locator(".staves .abcjs-note")
+
+
+def test_the_next_characters_are_those_of_the_model_and_can_be_written(visit: Visit, shipped: httpx.Client) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 ")
+    answer = shipped.post("/v1/music/next", json={"prompt": HEAD + "G2 B2 ", "top_k": 10}).json()
+    first = answer["characters"][0]
+    expect(page.locator(".next .percent").first).to_have_text(f"{100 * first['probability']:.1f} %")
+    expect(page.locator("#music")).to_contain_text(f"{answer['bits_per_character']:.2f} bits a character")
+    page.locator(".next button").first.click()
+    expect(tune(page)).to_have_value(HEAD + "G2 B2 " + first["character"])
+
+
+def test_staves_follow_what_is_typed(visit: Visit) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    expect(notes(page)).to_have_count(3)
+    expect(page.get_by_role("img", name="Staves of Short & sweet")).to_be_visible()
+
+
+def test_a_tune_is_continued_as_the_service_continues_it_and_taken_back(visit: Visit, shipped: httpx.Client) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD)
+    page.get_by_label("Seed").fill("5")
+    page.get_by_role("button", name="Continue").first.click()
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"\d+ characters written with seed 5; "))).to_be_visible()
+    body = {"prompt": HEAD, "max_characters": 600, "temperature": 0.9, "seed": 5}
+    whole = shipped.post("/v1/music/generate", json=body).json()
+    expect(tune(page)).to_have_value(whole["abc"])
+    assert notes(page).count() > 8
+    page.get_by_role("button", name="Undo").click()
+    expect(tune(page)).to_have_value(HEAD)
+
+
+def test_writing_can_be_stopped(visit: Visit) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD)
+    # The stream is held open by this test, so that there is time to stop it.
+    page.evaluate(
+        """() => {
+            const send = window.fetch;
+            window.fetch = async (address, options) => {
+                if (!String(address).endsWith("generate")) return send(address, options);
+                const body = new ReadableStream({
+                    start(out) {
+                        out.enqueue(new TextEncoder().encode('event: characters\\ndata: {"text": "GA"}\\n\\n'));
+                        options.signal.addEventListener("abort", () => out.error(options.signal.reason));
+                    },
+                });
+                return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+            };
+        }"""
+    )
+    page.get_by_role("button", name="Continue").first.click()
+    expect(tune(page)).to_have_value(HEAD + "GA")
+    expect(tune(page)).not_to_be_editable()
+    page.get_by_role("button", name="Stop writing").click()
+    expect(page.get_by_role("status").filter(has_text="2 characters written")).to_contain_text("stopped")
+    expect(tune(page)).to_be_editable()
+
+
+def test_a_tune_is_played_note_by_note_and_can_be_stopped(visit: Visit) -> None:
+    page = visit("music")
+    page.evaluate(COUNT_TONES)
+    tune(page).fill(HEAD + "G4 | A4 | B4 |]")
+    expect(notes(page)).to_have_count(3)
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(page.locator(".abcjs-note.sounding")).to_have_count(1)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    expect(page.locator(".sounding")).to_have_count(0)
+    assert page.evaluate("tones") == [392, 440, 494]
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".abcjs-note.sounding")).to_have_count(1)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(".sounding")).to_have_count(0)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_a_tune_is_kept_as_abc_midi_and_svg(visit: Visit, tmp_path: Path) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    expect(notes(page)).to_have_count(3)
+    files = {}
+    for kind in ("ABC", "MIDI", "SVG"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Save {kind}").click()
+        files[download.value.suggested_filename] = download.value.path().read_bytes()
+    assert set(files) == {"short-sweet.abc", "short-sweet.mid", "short-sweet.svg"}
+    assert files["short-sweet.abc"].decode() == HEAD + "G2 B2 | d4 |]"
+    midi = files["short-sweet.mid"]
+    assert midi.startswith(b"MThd\x00\x00\x00\x06")
+    for pitch in (67, 71, 74):
+        assert re.search(rb"\x90" + bytes([pitch]), midi), pitch
+    drawing = ElementTree.fromstring(files["short-sweet.svg"])
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+    assert sum("abcjs-note " in f"{group.get('class')} " for group in drawing.iter("{http://www.w3.org/2000/svg}g")) == 3

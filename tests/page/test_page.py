@@ -1,0 +1,202 @@
+"""The page as a whole: how it is served, moved about in, read by assistive technology, and what it says when things fail."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from app import examples
+from app.routes import page as page_routes
+from app.settings import Settings
+from app.tasks.tune import Batch
+
+Serve = Callable[[Settings], httpx.Client]
+Hold = Callable[[type, str], Any]
+Visit = Callable[..., Page]
+
+AXE = page_routes.BUILT.parent / "node_modules" / "axe-core" / "axe.min.js"
+READY = {"sentiment": ".readout:has-text('After')", "rain": "#rain .chart svg >> nth=1", "music": ".staves svg"}
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def copied(page: Page, panel: str, language: str) -> str:
+    """The request as code, by the button."""
+    request = page.locator(f"#{panel} .request")
+    request.get_by_label(language).check()
+    request.get_by_role("button", name="Copy").click()
+    expect(request.get_by_role("status")).to_have_text("Copied")
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_without_the_built_page_a_note_leads_to_the_documentation(
+    serve: Serve, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_routes, "BUILT", tmp_path)
+    client = serve(settings)
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert 'href="docs"' in answer.text
+    assert client.get("/docs").status_code == 200
+    assert client.post("/v1/sentiment", json=examples.SENTIMENT).status_code == 200
+
+
+def test_the_page_is_served_with_what_keeps_it_to_itself(browser: Browser, shipped: httpx.Client) -> None:
+    links = re.findall(r'(?:src|href)="(page/[^"]+)"', shipped.get("/").text)
+    assert len(links) == 3
+    for path in ("", *links):
+        answer = shipped.get(path)
+        assert answer.status_code == 200, path
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        again = shipped.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304, path
+    missing = shipped.get("/page/none.js")
+    assert missing.status_code == 404
+    assert missing.json()["code"] == "not_found"
+
+
+def test_tabs_are_walked_with_arrow_keys_and_named_in_the_address(visit: Visit) -> None:
+    page = visit("")
+    tab = page.get_by_role("tab", name="Sentiment")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    tab.focus()
+    for key, name in (("ArrowRight", "Rain"), ("End", "Music"), ("ArrowRight", "Sentiment"), ("ArrowLeft", "Music")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tabpanel")).to_have_count(1)
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+    assert page.url.endswith("#music")
+    assert page.locator("[role=tab][tabindex='0']").count() == 1
+
+
+def test_the_theme_is_the_systems_until_another_is_chosen(visit: Visit) -> None:
+    page = visit("sentiment")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert page.evaluate(paper) == light
+    page.reload()
+    assert page.evaluate(paper) == light
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("panel", READY)
+def test_nothing_bars_the_way_of_assistive_technology(visit: Visit, panel: str, size: str, theme: Any) -> None:
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: make page")
+    page = visit(panel)
+    page.emulate_media(color_scheme=theme)
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    expect(page.locator(READY[panel])).to_be_visible()
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")
+    bad = [fault for fault in found["violations"] if fault["impact"] in {"serious", "critical"}]
+    assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in bad] == []
+    assert len(found["passes"]) > 20
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize(("panel", "answer"), [("sentiment", "probability"), ("rain", "rain_mm"), ("music", "probability")])
+def test_the_request_shown_is_a_program_that_works(visit: Visit, panel: str, answer: str) -> None:
+    page = visit(panel)
+    expect(page.locator(READY[panel])).to_be_visible()
+    programs = {"curl": ["bash", "-c"], "Python": [sys.executable, "-c"], "JavaScript": ["node", "--input-type=module", "-e"]}
+    for language, command in programs.items():
+        code = copied(page, panel, language)
+        if which(command[0]) and which("curl" if language == "curl" else command[0]):
+            done = subprocess.run([*command, code], capture_output=True, text=True, check=False, timeout=60)
+            assert answer in done.stdout, (language, done.stderr)
+
+
+def test_the_streamed_request_shown_works_too(visit: Visit) -> None:
+    page = visit("music")
+    page.get_by_label("Characters").fill("30")
+    page.get_by_role("button", name="Continue").first.click()
+    expect(page.get_by_role("status").filter(has_text="characters written")).to_be_visible()
+    done = subprocess.run([sys.executable, "-c", copied(page, "music", "Python")], capture_output=True, text=True, check=True)
+    assert "event: done" in done.stdout
+    assert "-sSN" in copied(page, "music", "curl")
+
+
+def test_a_refusal_is_told_with_place_code_and_request(visit: Visit, shipped: httpx.Client) -> None:
+    page = visit("music", expected="422")
+    page.get_by_label("A tune, or its beginning").fill("X:1\nT:Café\n")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The service does not accept this")
+    expect(alert).to_contain_text("'é' at position 9")
+    expect(alert.get_by_role("button")).to_have_count(0)
+    expect(alert).to_contain_text("Code invalid_request, request ")
+    request_id = re.search("request ([0-9a-f-]{36})", alert.inner_text())
+    assert request_id
+    assert shipped.get(f"/v1/requests/{request_id[1]}").json()["error_code"] == "invalid_request"
+    page.get_by_label("A tune, or its beginning").fill("X:1\nT:Cafe\n")
+    expect(alert).to_be_hidden()
+
+
+def test_a_full_service_is_asked_again_on_demand(visit: Visit, serve: Serve, settings: Settings, hold: Hold) -> None:
+    narrow = serve(settings.model_copy(update={"queue_limit_requests": 1}))
+    held = hold(Batch, "advance")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(narrow.post, "/v1/music/next", json=examples.MUSIC_NEXT)
+        assert held.busy.wait(30)
+        page = visit("music", narrow, expected="503")
+        expect(page.get_by_role("alert")).to_contain_text("The service is busy")
+        expect(page.get_by_role("alert")).to_contain_text(re.compile(r"the most allowed Worth trying again in \d+ s\."))
+        held.free.set()
+        assert first.result().status_code == 200
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".next li")).to_have_count(10)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_service_that_cannot_be_reached_is_told(visit: Visit, context: BrowserContext) -> None:
+    page = visit("sentiment", expected="ERR_INTERNET_DISCONNECTED")
+    expect(page.locator(".readout")).to_contain_text("After")
+    context.set_offline(True)
+    page.get_by_role("button", name="Praise").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".readout")).to_contain_text("After “film.”")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_key_is_asked_for_sent_and_kept_out_of_sight(visit: Visit) -> None:
+    """A refusal for want of a key is put in here, so that it does not matter whether the service demands one."""
+    page = visit("rain", expected="401")
+    expect(page.locator(READY["rain"])).to_be_visible()
+    problem = {"title": "Unauthorized", "detail": "a key is needed", "code": "unauthorized", "status": 401}
+
+    def demand(route: Any) -> None:
+        known = route.request.headers.get("authorization") == "Bearer open sesame"
+        if known:
+            route.continue_()
+        else:
+            route.fulfill(status=401, content_type="application/problem+json", json=problem)
+
+    page.route("**/v1/sentiment", demand)
+    page.get_by_role("tab", name="Sentiment").click()
+    expect(page.get_by_role("alert")).to_contain_text("a key is needed")
+    page.get_by_label("API key, kept until this tab closes").fill("open sesame")
+    page.get_by_role("button", name="Use key").click()
+    expect(page.locator(".readout")).to_contain_text("After")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    for language, name in (("curl", "$GATEHOUSE_KEY"), ("Python", "GATEHOUSE_KEY"), ("JavaScript", "env.GATEHOUSE_KEY")):
+        code = copied(page, "sentiment", language)
+        assert name in code
+        assert "sesame" not in code
+    assert page.evaluate("Object.keys(localStorage).length") == 0

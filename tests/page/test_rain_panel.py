@@ -1,0 +1,127 @@
+"""The rain panel, with the shipped model."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from app.tasks.rainfall import MEASUREMENTS
+
+Visit = Callable[..., Page]
+
+HEADER = ["Id", "minutes_past", "radardist_km", *MEASUREMENTS, "Expected"]
+
+
+def table(hours: int) -> str:
+    """A file in the competition's format; hour `n` has two scans, one in ten no echo at all."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(HEADER)
+    for hour in range(1, hours + 1):
+        for minute in (10, 40):
+            values = ["" if hour % 10 == 0 else 20 + hour % 25] + [""] * (len(MEASUREMENTS) - 1)
+            rows.writerow([hour, minute, 5.0, *values, f"{hour / 100:.2f}"])
+    return text.getvalue()
+
+
+def choose(page: Page, text: str, name: str = "scans.csv") -> None:
+    page.get_by_label("Radar scans as CSV").set_input_files({"name": name, "mimeType": "text/csv", "buffer": text.encode()})
+
+
+def rain_mm(client: httpx.Client, body: Any) -> str:
+    value = client.post("/v1/rainfall", json=body).json()["predictions"][0]["rain_mm"]
+    return f"{value:.2f} mm" if value < 10 else f"{value:.1f} mm"
+
+
+@pytest.mark.parametrize("name", ["Steady rain", "Thunderstorm", "Passing shower", "Drizzle far away"])
+def test_an_example_hour_is_drawn_and_estimated(visit: Visit, shipped: httpx.Client, name: str) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    with page.expect_request("**/v1/rainfall") as sent:
+        page.get_by_role("button", name=name).click()
+    body: Any = sent.value.post_data_json
+    expect(page.locator("#rain .big")).to_have_text(rain_mm(shipped, body))
+    expect(page.get_by_role("img", name=re.compile(r"\d+ scans, \d+ with reflectivity"))).to_be_visible()
+    words = "This network .* mm, Marshall–Palmer .*, CSU blend .*; 90 % interval .* to .* mm"
+    expect(page.get_by_role("img", name=re.compile(words))).to_be_visible()
+    scans = body["hours"][0]["scans"]
+    page.get_by_text("Scans as a table").click()
+    expect(page.get_by_role("region", name="Scans").locator("tbody tr")).to_have_count(len(scans))
+
+
+def test_many_hours_are_asked_in_batches_and_listed(visit: Visit, shipped: httpx.Client) -> None:
+    page = visit("rain")
+    sizes = list[int]()
+
+    def count(request: Request) -> None:
+        if request.url.endswith("/v1/rainfall"):
+            body: Any = request.post_data_json
+            sizes.append(len(body["hours"]))
+
+    page.on("request", count)
+    choose(page, table(300))
+    expect(page.get_by_role("status").filter(has_text="300 of 300 hours estimated")).to_be_visible()
+    assert sizes[-2:] == [256, 44]
+    rows = page.locator("table.hours tbody tr")
+    expect(rows).to_have_count(300)
+    scans = [{"minutes_past": minute, "Ref": 20 + 299 % 25} for minute in (10, 40)]
+    expected = rain_mm(shipped, {"hours": [{"radardist_km": 5, "scans": scans}]})
+    expect(rows.nth(298)).to_contain_text(expected)
+    expect(rows.nth(298)).to_contain_text("2.99 mm")
+    page.get_by_role("button", name="299", exact=True).click()
+    expect(page.locator("#rain .big")).to_have_text(expected)
+    expect(page.get_by_role("img", name=re.compile("Gauge 2.99 mm"))).to_be_visible()
+    page.get_by_role("button", name="300", exact=True).click()
+    expect(page.get_by_role("img", name="2 scans, none of which has an echo over the gauge.")).to_be_visible()
+
+
+def test_a_file_can_be_dropped(visit: Visit) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    page.evaluate(
+        """text => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([text], "dropped.csv", { type: "text/csv" }));
+            const event = (name) => new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true });
+            const drop = document.querySelector(".drop");
+            drop.dispatchEvent(event("dragover"));
+            drop.dispatchEvent(event("drop"));
+        }""",
+        table(3),
+    )
+    expect(page.get_by_role("status").filter(has_text="3 of 3 hours estimated")).to_be_visible()
+
+
+def test_a_long_file_is_read_as_far_as_it_is_used(visit: Visit, tmp_path: Path) -> None:
+    page = visit("rain")
+    choose(page, table(1_500), "train.csv")
+    expect(page.get_by_role("status").filter(has_text="1024 of 1024 hours estimated")).to_be_visible(timeout=60_000)
+    expect(page.locator("table.hours tbody tr")).to_have_count(1_024)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("minutes_past,Ref\n1,2\n", "Id, radardist_km not found"),
+        ("Id,minutes_past,radardist_km,Ref\n1,3,10,wet\n", "Line 2: Ref is “wet”, where a number or nothing is allowed"),
+        ("Id,minutes_past,radardist_km,Ref\n1,3,10\n", "Line 2 has 3 cells, the first line 4"),
+        ("Id,minutes_past,radardist_km,Ref\n", "no row of measurements"),
+    ],
+)
+def test_a_file_that_is_no_table_of_scans_is_refused_with_the_place(visit: Visit, text: str, words: str) -> None:
+    page = visit("rain")
+    choose(page, text, "wrong.csv")
+    expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
+    expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+def test_what_the_service_refuses_of_a_file_is_said(visit: Visit) -> None:
+    page = visit("rain", expected="422")
+    choose(page, "Id,minutes_past,radardist_km,Ref\n1,3,10,1000\n")
+    expect(page.get_by_role("alert")).to_contain_text("/hours/0/scans/0/Ref: Input should be less than or equal to 100")
