@@ -124,8 +124,8 @@ def report(hours: int) -> None:
             _say(
                 f"{name}: {megabytes / seconds:.0f} MB/s, {seconds:.1f} s ({processor:.1f} s of processor), peak {peak:,.0f} MB"
             )
-        rate, _, peak = _run("learn", path, hours)
-        _say(f"training: {rate:.0f} hours/s, encoding and scoring included, peak {peak:,.0f} MB")
+        seconds, _, peak = _run("learn", path, hours)
+        _say(f"training: {TRAINED_HOURS / seconds:.0f} hours/s, encoding and scoring included, peak {peak:,.0f} MB")
 
 
 def _say(line: str) -> None:

@@ -1,10 +1,13 @@
-"""A transformer of DistilBERT's size with random weights: what people use for sentiment today, as fast as onnxruntime runs it.
+"""A transformer of DistilBERT's size with random weights: what people use for sentiment today, quantised to int8.
 
-6 layers, 768 wide, 12 heads, 3072 in the feed-forward part, 30,522 word pieces (Sanh et al. 2019), on onnxruntime's own fused
-operators (the ones its transformer optimiser makes), quantised to int8 as its documentation says. Speed does not depend on the
-weights' values.
+6 layers, 768 wide, 12 heads, 3072 in the feed-forward part, 30,522 word pieces (Sanh et al. 2019). Two forms: on onnxruntime's
+own fused operators, the ones its transformer optimiser makes; and as an exporter leaves it, in plain operators, of which
+onnxruntime fuses what it can when it loads them. Speed does not depend on the weights' values.
 """
 
+import math
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,13 +43,22 @@ class _Builder:
         return name
 
 
-def transformer_int8() -> bytes:
+def fused_int8() -> bytes:
     """An ONNX model: ids int64 [batch, time], mask int32 [batch, time] -> logits float32 [batch, 2]."""
+    return _transformer(_fused_layer)
+
+
+def unfused_int8() -> bytes:
+    """The same network in ONNX's plain operators."""
+    return _transformer(_plain_layer)
+
+
+def _transformer(layer: Callable[[_Builder, str], str]) -> bytes:
     build = _Builder()
     x = build.one("Add", build.one("Gather", build.weight(PIECES, WIDTH), "ids"), _positions(build))
     x = build.one("LayerNormalization", x, build.weight(WIDTH), build.weight(WIDTH), axis=-1)
     for _ in range(LAYERS):
-        x = _layer(build, x)
+        x = layer(build, x)
     first = build.one("Gather", x, _constant(build, np.array(0)), axis=1)
     hidden = build.one("Relu", build.one("MatMul", first, build.weight(WIDTH, WIDTH)))
     build.nodes.append(helper.make_node("MatMul", [hidden, build.weight(WIDTH, 2)], ["logits"]))
@@ -64,7 +76,7 @@ def transformer_int8() -> bytes:
     return _quantised(helper.make_model(graph, opset_imports=opsets, ir_version=10))
 
 
-def _layer(build: _Builder, x: str) -> str:
+def _fused_layer(build: _Builder, x: str) -> str:
     attended = build.one(
         "Attention", x, build.weight(WIDTH, 3 * WIDTH), build.weight(3 * WIDTH), "mask", domain=FUSED, num_heads=HEADS
     )
@@ -72,6 +84,46 @@ def _layer(build: _Builder, x: str) -> str:
     x = _skip_norm(build, projected, x)
     inner = build.one("BiasGelu", build.one("MatMul", x, build.weight(WIDTH, INNER)), build.weight(INNER), domain=FUSED)
     return _skip_norm(build, build.one("MatMul", inner, build.weight(INNER, WIDTH)), x)
+
+
+def _plain_layer(build: _Builder, x: str) -> str:
+    x = _norm(build, build.one("Add", _linear(build, _attention(build, x), WIDTH, WIDTH), x))
+    inner = _gelu(build, _linear(build, x, WIDTH, INNER))
+    return _norm(build, build.one("Add", _linear(build, inner, INNER, WIDTH), x))
+
+
+def _attention(build: _Builder, x: str) -> str:
+    """[batch, time, width] -> the same, each head its own matrix products."""
+    query, key, value = (_heads(build, _linear(build, x, WIDTH, WIDTH)) for _ in range(3))
+    query = build.one("Div", query, _number(build, math.sqrt(WIDTH / HEADS)))
+    scores = build.one("MatMul", query, build.one("Transpose", key, perm=[0, 1, 3, 2]))
+    hidden = build.one("Equal", build.one("Cast", "mask", to=TensorProto.INT64), _constant(build, np.array(0)))
+    hidden = build.one("Unsqueeze", hidden, _constant(build, np.array([1, 2])))
+    scores = build.one("Where", hidden, _number(build, float(np.finfo(np.float32).min)), scores)
+    mixed = build.one("MatMul", build.one("Softmax", scores, axis=-1), value)
+    joined = build.one("Transpose", mixed, perm=[0, 2, 1, 3])
+    return build.one("Reshape", joined, _constant(build, np.array([0, 0, WIDTH])))
+
+
+def _heads(build: _Builder, x: str) -> str:
+    """[batch, time, width] -> [batch, head, time, width of a head]."""
+    split = build.one("Reshape", x, _constant(build, np.array([0, 0, HEADS, WIDTH // HEADS])))
+    return build.one("Transpose", split, perm=[0, 2, 1, 3])
+
+
+def _linear(build: _Builder, x: str, wide: int, out: int) -> str:
+    return build.one("Add", build.one("MatMul", x, build.weight(wide, out)), build.weight(out))
+
+
+def _gelu(build: _Builder, x: str) -> str:
+    """By the error function (Hendrycks, Gimpel 2016)."""
+    erf = build.one("Erf", build.one("Div", x, _number(build, math.sqrt(2))))
+    product = build.one("Mul", x, build.one("Add", erf, _number(build, 1.0)))
+    return build.one("Mul", product, _number(build, 0.5))
+
+
+def _norm(build: _Builder, x: str) -> str:
+    return build.one("LayerNormalization", x, build.weight(WIDTH), build.weight(WIDTH), axis=-1)
 
 
 def _skip_norm(build: _Builder, x: str, skip: str) -> str:
@@ -91,9 +143,25 @@ def _constant(build: _Builder, array: npt.NDArray[np.int64]) -> str:
     return name
 
 
+def _number(build: _Builder, value: float) -> str:
+    name = f"w{len(build.weights)}"
+    build.weights.append(numpy_helper.from_array(np.array(value, dtype=np.float32), name))
+    return name
+
+
 def _quantised(model: onnx.ModelProto) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         extra = {"DefaultTensorType": TensorProto.FLOAT}
         quantize_dynamic(model, path, weight_type=QuantType.QInt8, extra_options=extra)
         return path.read_bytes()
+
+
+def main() -> None:
+    """`fused FILE` or `unfused FILE`: writes the model there."""
+    form, file = sys.argv[1:]
+    Path(file).write_bytes({"fused": fused_int8, "unfused": unfused_int8}[form]())
+
+
+if __name__ == "__main__":
+    main()

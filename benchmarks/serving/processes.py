@@ -1,0 +1,89 @@
+"""Servers as processes of their own: started on their cores, waited for, and ended with all they have started."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from benchmarks.serving.cores import pinned
+
+_MOST_START_S = 60.0
+_MOST_END_S = 10.0
+
+
+class ServerFailed(Exception):
+    """A server did not start, or ended by itself; the message has its last lines."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on now, all different."""
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    cores: Sequence[int],
+    environment: Mapping[str, str],
+    folder: Path,
+    answers: Callable[[], bool],
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in `folder`, from the moment it answers to the end of the block. Raises ServerFailed.
+
+    Its output goes to a file, as under a supervisor.
+    """
+    output = folder / "output.log"
+    with output.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603
+            pinned(command, cores),
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process, which then ends that one
+        )
+    try:
+        _wait(process, answers, output)
+        yield process
+    finally:
+        end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], answers: Callable[[], bool], output: Path) -> None:
+    deadline, folder_name = time.monotonic() + _MOST_START_S, output.parent.name
+    while not answers():
+        if process.poll() is not None:
+            raise ServerFailed(f"{folder_name} ended with {process.returncode}:\n{_last_lines(output)}")
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"{folder_name}: no answer within {_MOST_START_S:.0f} s:\n{_last_lines(output)}")
+        time.sleep(0.1)
+
+
+def _last_lines(output: Path) -> str:
+    return "\n".join(output.read_text("utf-8", "replace").splitlines()[-20:])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, then make it and everything it started."""
+    try:
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        family = []
+    process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=_MOST_END_S)
+    for member in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    process.wait()
+    # Whoever lost its parent before it was counted is still in the session's group.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, 9)
