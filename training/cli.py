@@ -127,7 +127,8 @@ def tunes_command(
     import onnx
 
     from app.bundle import current_folder, read_bundle
-    from app.tasks.music import Music, Sampling
+    from app.tasks.music import Music
+    from app.tasks.sampling import Sampling
     from training.export import session_run
     from training.tunes_check import check_tunes
 

@@ -23,12 +23,18 @@ from training.graph import build_graph
 from training.learners.learner import Learner, Scores
 from training.loop import Checkpoint, as_run
 from training.model import TaskNet
+from training.pins import pinned
 from training.recipe import Recipe
 
 MOST_BYTES = 10_000_000
 
 _FP32_TOLERANCE = 1e-4
-_DTYPES: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
+_DTYPES: dict[int, str] = {
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.INT32: "int32",
+    onnx.TensorProto.INT64: "int64",
+    onnx.TensorProto.BOOL: "bool",
+}
 _MEANINGS = {
     "ids": ("index in the vocabulary", "words or characters of each sequence, zero beyond its length"),
     "guesses": (
@@ -37,8 +43,14 @@ _MEANINGS = {
     ),
     "trust": ("class", "how often such guesses held in a row and how often they failed, see app/tasks/recall.py"),
     "lengths": ("steps", "how many steps of each sequence are real"),
+    "explain": ("true or false", "whether contributions are wanted; false where it is left out"),
     "scans": ("scaled as scaler.json says", "features of each scan in time order, zero beyond the hour's length"),
     "logit": ("log-odds", "of positive; a probability after division by the temperature and a sigmoid"),
+    "contributions": (
+        "log-odds",
+        "of positive that each word adds, zero beyond each length; with the head's bias they add up to the logit; none where "
+        "`explain` is false",
+    ),
     "quantiles_mm": ("mm", "5 %, 50 % and 95 % quantiles of the hour's rain"),
     "logits": ("unnormalised log-probability", "of each next character"),
     "h": ("1", "the layers' outputs after the step before; zeros at the start"),
@@ -54,10 +66,11 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A graph with its scores on the validation and test sets."""
+    """A graph with the settings its task needs and its scores on the validation and test sets."""
 
     graph: onnx.ModelProto
     precision: str
+    settings: dict[str, Any]
     validation: Scores
     test: Scores
 
@@ -66,6 +79,7 @@ def session_run(graph: onnx.ModelProto, threads: int = 0) -> Run:
     """The graph on onnxruntime's CPU provider, as the function that tasks call; 0 threads: as many as there are cores."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # it warns of every input that has a default
     session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
@@ -78,7 +92,7 @@ def session_run(graph: onnx.ModelProto, threads: int = 0) -> Run:
 def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet, best: Checkpoint, models: Path) -> Path:
     """Seal the network as models/<task>/<version>; the folder. Raises ExportError before anything is written."""
     network = network.cpu()
-    task = TASKS[recipe.task].from_bundle(learner.settings, learner.asset.content)
+    task = _task(learner, recipe, learner.settings)
     torch_run = as_run(network, next(network.parameters()).device)
     expected = [task.numbers(torch_run, raw) for raw in learner.golden_inputs]
     full = _candidate(learner, build_graph(network), "fp32")
@@ -86,10 +100,13 @@ def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet,
     chosen, tolerance = full, _FP32_TOLERANCE
     metrics = _metrics(full)
     if recipe.export.precision == "int8":
-        small = _candidate(learner, quantise(full.graph), "int8")
+        small = _candidate(learner, quantise(build_graph(pinned(network))), "int8")
         metrics |= _metrics(small)
         if _loss(learner, full, small) <= recipe.export.most_loss:
-            chosen, tolerance = small, _observed_tolerance(task, session_run(small.graph), learner, expected)
+            chosen = small
+            tolerance = _observed_tolerance(
+                _task(learner, recipe, small.settings), session_run(small.graph), learner.golden_inputs, expected
+            )
     content = chosen.graph.SerializeToString()
     if len(content) > MOST_BYTES:
         raise ExportError(f"the {chosen.precision} graph has {len(content)} bytes, a bundle's may have {MOST_BYTES}")
@@ -109,13 +126,14 @@ def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet,
 
 
 def quantise(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """int8 weights with activations quantised on the fly: LSTM, matrix products and embedding lookups."""
+    """int8 weights of LSTM and embeddings, activations quantised on the fly. Heads are small and stay in floating point: their
+    inputs would need pins too."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
             graph,
             path,
-            op_types_to_quantize=["LSTM", "MatMul", "Gather"],
+            op_types_to_quantize=["LSTM", "Gather"],
             per_channel=True,
             # Seven bits: on a CPU without VNNI the products of eight bits overflow, and the answer would depend on the machine.
             reduce_range=True,
@@ -125,9 +143,21 @@ def quantise(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _candidate(learner: Learner, graph: onnx.ModelProto, precision: str) -> Candidate:
+    learner.settings |= _state_of(graph)
     run = session_run(graph)
     test = learner.score(run, learner.sets.test) if learner.sets.test else {}
-    return Candidate(graph, precision, learner.score(run, learner.sets.validation), test)
+    return Candidate(graph, precision, dict(learner.settings), learner.score(run, learner.sets.validation), test)
+
+
+def _state_of(graph: onnx.ModelProto) -> dict[str, Any]:
+    """The setting `state` of a graph with recurrent inputs [layers, batch, hidden], which pins make wider; else nothing."""
+    axes = {value.name: value.type.tensor_type.shape.dim for value in graph.graph.input if value.name in {"h", "c"}}
+    state = {name: [layers.dim_value, hidden.dim_value] for name, (layers, _, hidden) in axes.items()}
+    return {"state": state} if state else {}
+
+
+def _task(learner: Learner, recipe: Recipe, settings: dict[str, Any]) -> Any:
+    return TASKS[recipe.task].from_bundle(settings, learner.asset.content)
 
 
 def _loss(learner: Learner, full: Candidate, small: Candidate) -> float:
@@ -150,12 +180,12 @@ def _check(task: Any, run: Run, inputs: Sequence[Any], expected: list[list[float
             raise ExportError(f"for {str(raw)[:60]!r} the graph gives {got}, the network {numbers}")
 
 
-def _observed_tolerance(task: Any, run: Run, learner: Learner, expected: list[list[float]]) -> float:
+def _observed_tolerance(task: Any, run: Run, inputs: Sequence[Any], expected: list[list[float]]) -> float:
     """Twice the largest deviation from the network seen on the golden cases, at least 0.02: a CPU of another make rounds
     otherwise."""
     deviations = [
         abs(a - b) / max(1.0, abs(b))
-        for raw, numbers in zip(learner.golden_inputs, expected, strict=True)
+        for raw, numbers in zip(inputs, expected, strict=True)
         for a, b in zip(task.numbers(run, raw), numbers, strict=True)
     ]
     return float(round(max(0.02, 2 * max(deviations)), 4))
@@ -175,7 +205,7 @@ def _manifest(
         "created": now.isoformat(timespec="seconds"),
         "inputs": {value.name: _contract(value) for value in graph.input},
         "outputs": {value.name: _contract(value) for value in graph.output},
-        "settings": learner.settings,
+        "settings": chosen.settings,
         "vocabulary_size": len(learner.asset.content),
         "metrics": {**metrics, "epoch": float(best.epoch)},
         "data": {

@@ -3,7 +3,7 @@
 Values are [time, batch, width] between recurrent nodes, as ONNX wants them; graph inputs and outputs are batch-first.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from training.model import MusicNet, RainfallNet, SentimentNet, Stack, TaskNet
+from training.pins import held_cells
 
 OPSET, IR_VERSION = 21, 10  # what onnxruntime 1.20 and later read
 
@@ -25,7 +26,9 @@ Shape = list[int | str]
 class Graph:
     """Nodes and weights under construction. Every method that adds a node returns the name of its first output."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        """`prefix` keeps the names of a branch apart from those of the graph around it, which it may use."""
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -35,17 +38,22 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
+    def switch(self, name: str) -> str:
+        """An input that may be left out: true or false, false by default."""
+        self._weights.append(numpy_helper.from_array(np.array(False), name))
+        return self.input(name, TensorProto.BOOL, [])
+
     def output(self, value: str, name: str, shape: Shape) -> None:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def weight(self, array: npt.NDArray[Any], name: str = "weight") -> str:
-        unique = f"{name}_{len(self._weights)}"
+        unique = f"{self._prefix}{name}_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(np.asarray(array, order="C"), unique))
         return unique
 
     def node(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:
-        names = [f"{kind.lower()}_{len(self._nodes)}_{position}" for position in range(outputs)]
+        names = [f"{self._prefix}{kind.lower()}_{len(self._nodes)}_{position}" for position in range(outputs)]
         self._nodes.append(helper.make_node(kind, inputs, names, name=names[0], **attributes))
         return names
 
@@ -59,10 +67,12 @@ class Graph:
         weight = self.weight(_array(layer.weight).T, "head")
         return self.one("Add", self.one("MatMul", x, weight), self.weight(_array(layer.bias), "bias"))
 
+    def proto(self, name: str) -> onnx.GraphProto:
+        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._weights)
+
     def build(self, name: str, metadata: dict[str, str]) -> onnx.ModelProto:
         """Checked, with `metadata` that the session can read back."""
-        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gatehouse")
+        model = helper.make_model(self.proto(name), opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gatehouse")
         model.ir_version = IR_VERSION
         helper.set_model_props(model, metadata)
         onnx.checker.check_model(model, full_check=True)
@@ -84,10 +94,18 @@ def _sentiment(network: SentimentNet) -> onnx.ModelProto:
     graph = Graph()
     ids = graph.input("ids", TensorProto.INT64, ["batch", "time"])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
+    explain = graph.switch("explain")
     x = _embed(graph, network.embedding, ids)
     pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
-    logit = graph.one("Squeeze", graph.linear(pooled, network.head), graph.ints(1))
+    logit = graph.one("Squeeze", graph.linear(_both(graph, pooled), network.head), graph.ints(1))
     graph.output(logit, "logit", ["batch"])
+    weighed, spared = Graph("weighed_"), Graph("spared_")
+    weighed.output(_contributions(weighed, network, pooled), "weighed", ["batch", "time"])
+    nothing = spared.one("ConstantOfShape", spared.one("Concat", spared.one("Shape", lengths), spared.ints(0), axis=0))
+    spared.output(nothing, "spared", ["batch", 0])
+    # onnxruntime computes every output, fetched or not, unless it stands in a branch that is not taken.
+    chosen = graph.one("If", explain, then_branch=weighed.proto("weighed"), else_branch=spared.proto("spared"))
+    graph.output(chosen, "contributions", ["batch", "explained"])
     return graph.build("sentiment", {"vocabulary_size": str(network.embedding.num_embeddings)})
 
 
@@ -97,7 +115,7 @@ def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
     x = graph.one("Transpose", scans, perm=[1, 0, 2])
-    pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
+    pooled = _both(graph, _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths))
     first = graph.one("Slice", scans, graph.ints(0), graph.ints(1), graph.ints(2))
     total = graph.one("ReduceSum", first, graph.ints(1), keepdims=0)
     one = graph.weight(np.array(1.0, np.float32))
@@ -139,12 +157,18 @@ def _embed(graph: Graph, embedding: nn.Embedding, ids: str) -> str:
 def _stack(graph: Graph, stack: Stack, x: str, lengths: str, state: dict[str, str] | None = None) -> tuple[str, dict[str, str]]:
     """[time, batch, inputs] -> [time, batch, width], zero beyond each length; and the state after, [layers, batch, hidden]."""
     last: dict[str, list[str]] = {name: [] for name in state or {}}
+    if state and stack.pins:
+        held = held_cells(stack.hidden)
+        state = {**state, "c": graph.one("Where", graph.weight(held != 0), graph.weight(held), state["c"])}
     for layer, forward in enumerate(stack.forwards):
         modules = [forward, *(stack.backwards[layer : layer + 1])]
         initial = [
             graph.one("Slice", value, graph.ints(layer), graph.ints(layer + 1), graph.ints(0))
             for value in (state or {}).values()
         ]
+        if stack.pins and not state:
+            shape = graph.one("Concat", graph.ints(len(modules)), graph.one("Shape", lengths), graph.ints(1), axis=0)
+            initial = ["", graph.one("Expand", graph.weight(held_cells(stack.hidden)[None, None]), shape)]
         x, after = _recurrent(graph, stack, modules, x, lengths, initial)
         for name, value in zip(last, after, strict=False):
             last[name].append(value)
@@ -183,19 +207,46 @@ def _recurrent(
     return joined, after
 
 
-def _pool(graph: Graph, outputs: str, lengths: str) -> str:
-    """[time, batch, width] -> [batch, 2 width]: maximum and mean over each sequence's own steps."""
+class _Pooled(NamedTuple):
+    """largest, mean [batch, width] over each sequence's own steps; what they were taken of, [time, batch, width]: `bounded`
+    with the lowest number, `outputs` with zero beyond each length; float lengths [batch, 1]."""
+
+    largest: str
+    mean: str
+    bounded: str
+    outputs: str
+    lengths: str
+
+
+def _pool(graph: Graph, outputs: str, lengths: str) -> _Pooled:
+    """Of outputs [time, batch, width], zero beyond each length."""
     time = graph.one("Gather", graph.one("Shape", outputs), graph.weight(np.array(0, np.int64)))
     zero, one = graph.weight(np.array(0, np.int64)), graph.weight(np.array(1, np.int64))
     steps = graph.one("Unsqueeze", graph.one("Range", zero, time, one), graph.ints(1))
     long_lengths = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.INT64), graph.ints(0))
     real = graph.one("Unsqueeze", graph.one("Less", steps, long_lengths), graph.ints(2))
-    lowest = graph.weight(np.array(np.finfo(np.float32).min, np.float32))
-    largest = graph.one("ReduceMax", graph.one("Where", real, outputs, lowest), graph.ints(0), keepdims=0)
-    kept = graph.one("Where", real, outputs, graph.weight(np.array(0.0, np.float32)))
-    total = graph.one("ReduceSum", kept, graph.ints(0), keepdims=0)
+    bounded = graph.one("Where", real, outputs, graph.weight(np.array(np.finfo(np.float32).min, np.float32)))
+    largest = graph.one("ReduceMax", bounded, graph.ints(0), keepdims=0)
+    total = graph.one("ReduceSum", outputs, graph.ints(0), keepdims=0)
     count = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.FLOAT), graph.ints(1))
-    return graph.one("Concat", largest, graph.one("Div", total, count), axis=1)
+    return _Pooled(largest, graph.one("Div", total, count), bounded, outputs, count)
+
+
+def _both(graph: Graph, pooled: _Pooled) -> str:
+    """[batch, 2 width]."""
+    return graph.one("Concat", pooled.largest, pooled.mean, axis=1)
+
+
+def _contributions(graph: Graph, network: SentimentNet, pooled: _Pooled) -> str:
+    """[batch, time]; see SentimentNet.contributions."""
+    from_maxima, from_means = np.split(_array(network.head.weight)[0], 2)
+    attained = graph.one("Cast", graph.one("Equal", pooled.bounded, pooled.largest), to=TensorProto.FLOAT)
+    ties = graph.one("ReduceSum", attained, graph.ints(0), keepdims=0)
+    shares = graph.one("Mul", attained, graph.one("Div", pooled.largest, ties))
+    # Products with weights: sums of an inner axis would be rounded otherwise in another batch.
+    of_maxima = graph.one("MatMul", shares, graph.weight(from_maxima[:, None]))
+    of_means = graph.one("Div", graph.one("MatMul", pooled.outputs, graph.weight(from_means[:, None])), pooled.lengths)
+    return graph.one("Transpose", graph.one("Squeeze", graph.one("Add", of_maxima, of_means), graph.ints(2)), perm=[1, 0])
 
 
 def _gates(module: nn.Module, name: str, order: list[int]) -> npt.NDArray[np.float32]:

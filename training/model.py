@@ -43,6 +43,7 @@ class Stack(nn.Module):
         widths = [inputs] + [directions * shape.hidden] * (shape.layers - 1)
         self.cell, self.inputs, self.hidden = cell, inputs, shape.hidden
         self.width = directions * shape.hidden
+        self.pins = 0  # how many of `hidden` are none of the network's own, see training/pins.py
         self.dropout = nn.Dropout(dropout)
         self.forwards = nn.ModuleList(FUSED_CELLS[cell](width, shape.hidden, batch_first=True) for width in widths)
         backwards = widths if shape.bidirectional else []
@@ -78,7 +79,7 @@ class TaskNet(nn.Module):
 
 
 class SentimentNet(TaskNet):
-    """Word indices [batch, time] -> the logit of *positive* [batch]."""
+    """Word indices [batch, time] -> the logit of *positive* [batch], and what each word contributes to it [batch, time]."""
 
     def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
         super().__init__()
@@ -103,8 +104,27 @@ class SentimentNet(TaskNet):
         outputs, _ = self.stack(vectors, lengths)
         return torch.as_tensor(self.head(self.dropout(pool(outputs, lengths)))[:, 0])
 
+    def contributions(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """The stack's outputs [batch, time, width] -> [batch, time], zero beyond each length; a text's add up to its logit
+        less the bias.
+
+        Class activation mapping (Zhou et al. 2016): the head is linear, so what it reads off a maximum is due to the steps that
+        attain it, in equal parts, and what it reads off a mean to every step's share of the mean.
+        """
+        from_maxima, from_means = self.head.weight[0].chunk(2)
+        real = (torch.arange(outputs.shape[1], device=outputs.device)[None, :] < lengths[:, None])[:, :, None]
+        attained = (real & (outputs == pool(outputs, lengths)[:, None, : self.stack.width])).to(outputs.dtype)
+        of_maxima = (attained / attained.sum(1, keepdim=True) * outputs) @ from_maxima
+        return torch.as_tensor(of_maxima + (outputs * real) @ from_means / lengths[:, None])
+
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"logit": self(feeds["ids"], feeds["lengths"].long())}
+        """Contributions only where `explain` is true; `explain` left out counts as false."""
+        lengths = feeds["lengths"].long()
+        outputs, _ = self.stack(self.embed(feeds["ids"]), lengths)
+        logit = self.head(self.dropout(pool(outputs, lengths)))[:, 0]
+        explain = bool(feeds.get("explain", False))
+        contributions = self.contributions(outputs, lengths) if explain else outputs.new_zeros(len(lengths), 0)
+        return {"logit": logit, "contributions": contributions}
 
 
 class RainfallNet(TaskNet):

@@ -1,8 +1,9 @@
 """Texts cut into pieces of one to three sentences.
 
-No piece has a label of its own. A text's pieces are judged one by one, each as if it were a whole text, and the mean of their
-logits answers for the text's label (multiple-instance learning, Kotzias et al. 2015): a piece that says nothing is pulled to
-neither side, one that decides is. So the network learns to read single sentences without anyone labelling them.
+No piece has a label of its own. A teacher learns from them all the same: a text's pieces are judged one by one, each as if it
+were a whole text, and the mean of their logits answers for the text's label (multiple-instance learning, Kotzias et al. 2015):
+a piece that says nothing is pulled to neither side, one that decides is. So the network learns to read single sentences without
+anyone labelling them. Its student learns from pieces that carry the teacher's own answer.
 """
 
 import random
@@ -36,6 +37,12 @@ def cut(ids: Ids, ends: Sequence[int], chance: random.Random) -> list[Ids]:
             cuts.append(int(end))
             after, wanted = int(end), chance.randint(1, _MOST_SENTENCES)
     return np.split(ids, cuts)
+
+
+def drawn(ids: Ids, ends: Sequence[int], count: int, chance: random.Random) -> list[Ids]:
+    """Up to `count` different pieces of a text; none of a text that is not cut, which stands for itself."""
+    pieces = cut(ids, ends, chance)
+    return chance.sample(pieces, min(count, len(pieces))) if len(pieces) > 1 else []
 
 
 def mean_logits(

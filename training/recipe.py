@@ -2,10 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+_MOST_SHOWN = 200
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -49,6 +50,7 @@ class SelfTraining(_Table):
 
     teachers: list[str] = Field(default=[], description="recipes beside this one; trained first where they were not yet")
     ngrams: bool = Field(default=False, description="the n-gram line is a teacher too")
+    pieces: int = Field(default=0, ge=0, description="pieces of 1 to 3 sentences of each text that the teachers label, too")
 
 
 class Model(_Table):
@@ -137,13 +139,23 @@ class Recipe(_Table):
     def _fits_its_task(self) -> Self:
         if self.task == "music" and self.model.bidirectional:
             raise ValueError("model.bidirectional: music must not see the characters it has to guess, so only false is allowed")
+        if self.task == "rainfall" and self.export.precision == "int8":
+            raise ValueError(
+                "export.precision: scans have no largest value, so one hour's int8 answer would depend on those beside it; "
+                'only "fp32" is allowed for rainfall'
+            )
         if self.task != "rainfall" and self.model.embedding == 0:
             raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
         return self
 
     def without_preparation(self) -> "Recipe":
         """The same without what can take hours before the first epoch."""
-        nothing = {"vectors": Vectors(), "pretraining": Pretraining(), "self_training": SelfTraining()}
+        nothing = {
+            "vectors": Vectors(),
+            "pretraining": Pretraining(),
+            "self_training": SelfTraining(),
+            "generator": Generator(),
+        }
         return self.model_copy(update=nothing)
 
 
@@ -151,9 +163,14 @@ def read_recipe(path: Path) -> Recipe:
     """Raises RecipeError."""
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path}: not readable as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise RecipeError(f"{path}: {where}: {first['msg']} (got {first['input']!r})") from error
+        raise RecipeError(f"{path}: {where}: {first['msg']} (got {_shown(first['input'])})") from error
+    except (OSError, ValueError, RecursionError) as error:  # also numbers of thousands of digits
+        raise RecipeError(f"{path}: not readable as TOML: {error}") from error
+
+
+def _shown(value: Any) -> str:
+    """In a line; a table may hold so many others that it cannot be written at all."""
+    return f"a table of {len(value)}" if isinstance(value, dict) else ascii(value)[:_MOST_SHOWN]

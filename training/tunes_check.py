@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.tasks.music import Music, Sampling
+from app.tasks.music import Music
+from app.tasks.sampling import Sampling
 from app.tasks.task import Run
 from training.data.splits import recorded_splits
 from training.data.tunes import read_tunes

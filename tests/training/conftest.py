@@ -28,6 +28,7 @@ def load_graph() -> Callable[[onnx.ModelProto], Run]:
     def load(model: onnx.ModelProto) -> Run:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
+        options.log_severity_level = 3
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
 

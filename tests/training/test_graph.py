@@ -110,11 +110,51 @@ def test_a_sequence_padded_in_a_batch_is_answered_as_it_is_alone(
     runs: list[Run] = [load_graph(build_graph(net)), lambda feeds: in_torch(net, feeds)]
     feeds = feeds_of(net, [6, 1, 3, 9])
     for run in runs:
-        (together,) = run(feeds).values()
+        together = next(iter(run(feeds).values()))
         assert len(np.unique(together)) == together.size
         for index in range(4):
-            (alone,) = run(row(feeds, index)).values()
+            alone = next(iter(run(row(feeds, index)).values()))
             np.testing.assert_allclose(together[index : index + 1], alone, atol=CLOSE, rtol=CLOSE)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_words_contribute_adds_up_to_the_logit(cell: str, bidirectional: bool, load_graph: LoadGraph) -> None:
+    net = network("sentiment", cell, 1, bidirectional)
+    assert isinstance(net, SentimentNet)
+    run, explain = load_graph(build_graph(net)), {"explain": np.array(True)}
+    for seed, lengths in enumerate([[7, 2, 5], [1], [12, 1, 1, 4, 9]]):
+        feeds = feeds_of(net, lengths, seed)
+        explained = run({**feeds, **explain})
+        assert_close(explained, in_torch(net, {**feeds, **explain}))
+        contributions = explained["contributions"]
+        assert contributions.shape == feeds["ids"].shape
+        assert not contributions[feeds["ids"] == 0].any()
+        np.testing.assert_allclose(contributions.sum(1) + net.head.bias.item(), explained["logit"], atol=CLOSE, rtol=CLOSE)
+        plain = run(feeds)
+        np.testing.assert_array_equal(plain["logit"], explained["logit"])
+        assert plain["contributions"].shape == (len(lengths), 0)
+
+
+def test_steps_that_attain_a_maximum_share_what_the_head_reads_off_it(load_graph: LoadGraph) -> None:
+    net = network("sentiment", "gru", 1, bidirectional=False)
+    assert isinstance(net, SentimentNet)
+    with torch.no_grad():
+        net.head.weight[0, HIDDEN:] = 0  # nothing is read off the means
+        for name, parameter in net.stack.forwards[0].named_parameters():
+            if name == "bias_ih_l0":
+                parameter.copy_(torch.linspace(-20, 20, 3).repeat_interleave(HIDDEN))
+            else:
+                parameter.zero_()
+        # The update gate is half open: h tends to tanh(20) = 1 and reaches it in float32 after some 25 steps.
+        net.stack.forwards[0].get_parameter("bias_ih_l0")[HIDDEN : 2 * HIDDEN] = 0
+    feeds: Tensors = {"ids": np.ones((1, 40), np.int64), "lengths": np.array([40], np.int32), "explain": np.array(True)}
+    for contributions in (load_graph(build_graph(net))(feeds)["contributions"], in_torch(net, feeds)["contributions"]):
+        shares = contributions[0] / contributions.sum()
+        attained = shares > 0
+        assert 1 < attained.sum() < 40
+        assert attained.tolist() == sorted(attained)
+        np.testing.assert_allclose(shares[attained], 1 / attained.sum(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("cell", "layers"), MUSIC)
@@ -152,7 +192,11 @@ def test_music_depends_on_the_state_it_is_given(cell: str, load_graph: LoadGraph
 @pytest.mark.parametrize(
     ("task", "inputs", "outputs"),
     [
-        ("sentiment", {"ids": ["batch", "time"], "lengths": ["batch"]}, {"logit": ["batch"]}),
+        (
+            "sentiment",
+            {"ids": ["batch", "time"], "lengths": ["batch"], "explain": []},
+            {"logit": ["batch"], "contributions": ["batch", "explained"]},
+        ),
         ("rainfall", {"scans": ["batch", "time", FEATURES], "lengths": ["batch"]}, {"quantiles_mm": ["batch", 3]}),
         (
             "music",

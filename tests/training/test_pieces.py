@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.model import SentimentNet
-from training.pieces import cut, mean_logits
+from training.pieces import cut, drawn, mean_logits
 from training.recipe import Recipe
 
 END = 2
@@ -43,6 +43,15 @@ def test_a_piece_ends_with_a_sentence_and_has_three_words_or_more(text: list[int
 def test_a_piece_has_one_to_three_sentences() -> None:
     pieces = cut(np.array([3, 4, 5, END] * 50), [END], random.Random(0))
     assert {len(piece) // 4 for piece in pieces} == {1, 2, 3}
+
+
+@given(TEXTS, st.integers(0, 4), st.integers(0, 1000))
+def test_pieces_are_drawn_without_repetition(text: list[int], count: int, seed: int) -> None:
+    pieces = [piece.tolist() for piece in cut(np.array(text), [END], random.Random(seed))]
+    got = [piece.tolist() for piece in drawn(np.array(text), [END], count, random.Random(seed))]
+    assert len(got) == (min(count, len(pieces)) if len(pieces) > 1 else 0)
+    for piece in got:
+        pieces.remove(piece)
 
 
 def test_a_text_is_judged_by_the_mean_of_its_pieces() -> None:

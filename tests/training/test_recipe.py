@@ -123,6 +123,12 @@ def test_music_that_reads_backwards_is_refused(tmp_path: Path) -> None:
     assert "model.bidirectional" in refusal(written(tmp_path, WHOLE.replace("sentiment", "music")))
 
 
+def test_rain_in_int8_is_refused(tmp_path: Path) -> None:
+    """Its activations could not be quantised alike in every pass."""
+    content = WHOLE.replace("sentiment", "rainfall") + '\n[export]\nprecision = "int8"\n'
+    assert 'only "fp32" is allowed for rainfall' in refusal(written(tmp_path, content))
+
+
 @pytest.mark.parametrize("task", ["sentiment", "music"])
 def test_a_task_that_embeds_is_refused_without_a_width(tmp_path: Path, task: str) -> None:
     content = WHOLE.replace("sentiment", task).replace("bidirectional = true", "").replace("embedding = 8", "")

@@ -80,6 +80,24 @@ def test_int8_that_costs_too_much_is_not_kept(
     assert "int8_validation_accuracy" in bundle.manifest.metrics
 
 
+@pytest.mark.parametrize(("loss", "precision", "width"), [(0.0, "int8", 10), (2.0, "fp32", 8)])
+def test_the_state_of_tunes_is_as_wide_as_the_graph_that_is_kept_has_it(
+    loss: float,
+    precision: str,
+    width: int,
+    tmp_path: Path,
+    tiny_sources: dict[str, Path],
+    recipe: Written,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.export._loss", lambda *_: loss)
+    folder = train(recipe("music", precision="int8"), tiny_sources["music"], tmp_path / "runs", tmp_path / "models")
+    manifest = load_predictor(folder).manifest
+    assert manifest.precision == precision
+    assert manifest.settings["state"] == {"h": [1, width], "c": [1, width]}
+    assert manifest.inputs["h"].shape == [1, "batch", width]
+
+
 def test_a_killed_run_goes_on_to_the_very_weights_of_an_unbroken_one(
     tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:

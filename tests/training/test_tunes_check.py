@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.tasks.music import BOUNDARY_MARK, Music, Sampling
+from app.tasks.music import BOUNDARY_MARK, Music
+from app.tasks.sampling import Sampling
 from app.tasks.task import Tensors
 from training.tunes_check import check_tunes, generate, prompts, silent_in_abc2midi, silent_in_abcjs, write_tunes
 

@@ -9,9 +9,11 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-from app.tasks.music import BOUNDARY, BOUNDARY_MARK, Music, log_softmax
+from app.tasks.music import BOUNDARY_MARK, Music
 from app.tasks.recall import recalled
+from app.tasks.sampling import log_softmax
 from app.tasks.task import Run
+from app.tasks.tune import BOUNDARY
 from training.data.batches import Batch, Example
 from training.data.splits import recorded_splits
 from training.data.tunes import read_tunes

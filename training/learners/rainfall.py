@@ -89,9 +89,9 @@ class RainLearner:
         number = row - len(self._table)
         if number < 0:
             target = [self._table.gauge_mm[row], self._lessons.teacher_mm[row], 1.0]
-            return Example(self._task.encode(self._table.hour(row)), np.array(target, np.float32))
+            return Example(self._task.encode(self._table.hour(row)).features, np.array(target, np.float32))
         target = [self._pseudo_mm[number], self._lessons.generated_mm[number], 0.0]
-        return Example(self._task.encode(self._lessons.generated[number].hour), np.array(target, np.float32))
+        return Example(self._task.encode(self._lessons.generated[number].hour).features, np.array(target, np.float32))
 
     def network(self) -> TaskNet:
         return RainfallNet(self._recipe, len(FEATURES))

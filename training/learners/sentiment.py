@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.tasks.sentiment import UNKNOWN, Sentiment
+from app.tasks.sentiment import UNKNOWN, Sentiment, sigmoid
 from app.tasks.task import Run
 from training import metrics
 from training.adversarial import adversarial_loss, cross_entropy
@@ -23,7 +23,7 @@ from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
 from training.model import SentimentNet, TaskNet
 from training.ngrams import NGrams
-from training.pieces import ENDS, mean_logits
+from training.pieces import ENDS, drawn, mean_logits
 from training.pretrain import LanguageModel, pretrain
 from training.progress import track
 from training.recipe import RECIPES, Recipe, read_recipe
@@ -76,8 +76,9 @@ class SentimentLearner:
         self.sets = Sets(train, validation, test, report, splits)
         if recipe.self_training.teachers and unlabelled:
             read = examples(unlabelled, [0.0] * len(unlabelled))
-            taught = self._taught(read, data, work / "soft_labels.npy")
-            more = [Example(example.inputs, np.array(p, np.float32)) for example, p in zip(read, taught, strict=True)]
+            pieces = self._pieces([*train, *read])
+            taught = self._taught(read, pieces, data, work / "soft_labels.npy")
+            more = [Example(item.inputs, np.array(p, np.float32)) for item, p in zip([*read, *pieces], taught, strict=True)]
             self.sets = Sets([*train, *more], validation, test, report, splits)
 
     def network(self) -> TaskNet:
@@ -102,15 +103,24 @@ class SentimentLearner:
     def _ids(self, words: list[str]) -> npt.NDArray[np.int64]:
         return np.array([self._index.get(word, UNKNOWN) for word in words], dtype=np.int64)
 
-    def _taught(self, unlabelled: Sequence[Example], data: Path, kept: Path) -> metrics.Array:
-        """The teachers' probability of *positive* for each unlabelled text: the sigmoid of the mean of their logits, each
-        first calibrated on the validation set. Kept in a file, for a run that is gone on with."""
+    def _pieces(self, texts: Sequence[Example]) -> list[Example]:
+        """Pieces of the texts as they are read, without labels yet."""
+        wanted, chance = self._recipe.self_training.pieces, random.Random(self._recipe.training.seed)  # noqa: S311
+        pieces = [piece for text in texts for piece in drawn(text.inputs, self._ends, wanted, chance)]
+        return [Example(piece, np.array(0.0, np.float32)) for piece in pieces]
+
+    def _taught(self, unlabelled: Sequence[Example], pieces: Sequence[Example], data: Path, kept: Path) -> metrics.Array:
+        """The teachers' probability of *positive* for each unlabelled text, then for each piece: the sigmoid of the mean of
+        their logits, each first calibrated on the validation set. Kept in a file, for a run that is gone on with."""
         if kept.exists():
             return np.asarray(np.load(kept), np.float64)
-        opinions = [self._opinion(name, unlabelled, data) for name in self._recipe.self_training.teachers]
+        names = self._recipe.self_training.teachers
+        opinions = np.mean([self._opinion(name, [*unlabelled, *pieces], data) for name in names], axis=0)
         if self._recipe.self_training.ngrams:
-            opinions.append(self._ngram_opinion())
-        taught = np.asarray(0.5 * (1 + np.tanh(0.5 * np.mean(opinions, axis=0))))
+            # Not of pieces: what a line of words says of one sentence is too often wrong.
+            whole = opinions[: len(unlabelled)]
+            whole += (self._ngram_opinion() - whole) / (len(names) + 1)
+        taught = sigmoid(opinions)
         np.save(kept, taught)
         return taught
 
@@ -149,7 +159,7 @@ class SentimentLearner:
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         logit = self.logits(run, examples)
-        probability = 0.5 * (1 + np.tanh(0.5 * logit / self.settings["temperature"]))
+        probability = sigmoid(logit / self.settings["temperature"])
         label = _labels(examples)
         return {
             "accuracy": metrics.accuracy(probability, label),
