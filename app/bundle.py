@@ -14,6 +14,7 @@ No code and no pickle. A bundle is written under another name and renamed, so ha
 
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.bundle_files import BundleError as BundleError  # noqa: PLC0414 - what reading a bundle raises is found here
+from app.bundle_files import decoded, parsed, read_checked, read_file
+
 FORMAT = 1
 MANIFEST = "bundle.json"
 CURRENT = "CURRENT"
+_VERSION = re.compile("[0-9]{8}-(rnn|lstm|gru)-[0-9a-f]{6}")
 ASSETS = {"sentiment": "vocab.json", "rainfall": "scaler.json", "music": "vocab.json"}
-
-
-class BundleError(Exception):
-    """The bundle cannot be served; the message names the file and the reason."""
 
 
 class _Part(BaseModel):
@@ -38,7 +39,7 @@ class _Part(BaseModel):
 class TensorContract(_Part):
     """One input or output of the graph. `shape` holds sizes and the names of free axes."""
 
-    dtype: Literal["float32", "int32", "int64"]
+    dtype: Literal["float32", "int32", "int64", "bool"]
     shape: list[int | str]
     unit: str
     meaning: str
@@ -49,7 +50,7 @@ class Manifest(_Part):
 
     format: Literal[1]
     task: Literal["sentiment", "rainfall", "music"]
-    version: str = Field(pattern=r"^[0-9]{8}-(rnn|lstm|gru)-[0-9a-f]{6}$")
+    version: str = Field(pattern=f"^{_VERSION.pattern}$")
     cell: Literal["rnn", "lstm", "gru"]
     precision: Literal["fp32", "int8"]
     created: str
@@ -84,46 +85,38 @@ class ModelBundle:
     manifest: Manifest
     asset: list[Any]
     golden: Golden
+    card: str
 
     @property
     def graph(self) -> bytes:
-        return (self.folder / "model.onnx").read_bytes()
-
-    @property
-    def card(self) -> str:
-        return (self.folder / "card.md").read_text("utf-8")
+        """Read when it is needed, and checked again. Raises BundleError."""
+        return read_checked(self.folder / "model.onnx", self.manifest.sha256["model.onnx"])
 
 
 def read_bundle(folder: Path) -> ModelBundle:
     """Format known, files present, checksums, vocabulary size. Raises BundleError."""
     manifest = _manifest(folder)
     asset_file = ASSETS[manifest.task]
-    required = {"model.onnx", asset_file, "golden.json", "recipe.toml", "card.md"}
-    if missing := required - manifest.sha256.keys():
+    holds, listed = {"model.onnx", asset_file, "golden.json", "recipe.toml", "card.md"}, manifest.sha256
+    if missing := holds - listed.keys():
         raise BundleError(f"{folder / MANIFEST}: no checksum for {', '.join(sorted(missing))}")
-    for name, expected in manifest.sha256.items():
-        _check_file(folder, name, expected)
-    asset = _json(folder / asset_file)
-    if not isinstance(asset, list) or len(asset) != manifest.vocabulary_size:
-        got = f"{len(asset)} entries" if isinstance(asset, list) else type(asset).__name__
-        raise BundleError(f"{folder / asset_file}: {got}, the manifest says {manifest.vocabulary_size}")
-    try:
-        golden = Golden.model_validate(_json(folder / "golden.json"))
-    except ValidationError as error:
-        raise BundleError(f"{folder / 'golden.json'}: {_first(error)}") from error
-    return ModelBundle(folder, manifest, asset, golden)
+    if others := listed.keys() - holds:
+        raise BundleError(f"{folder / MANIFEST}: lists {min(others)[:80]!a}, a bundle holds {', '.join(sorted(holds))}")
+    asset = _asset(folder / asset_file, manifest)
+    golden = _golden(folder / "golden.json", listed["golden.json"])
+    card = decoded(folder / "card.md", read_checked(folder / "card.md", listed["card.md"]))
+    for name in ("recipe.toml", "model.onnx"):  # whole, if nothing else
+        read_checked(folder / name, listed[name])
+    return ModelBundle(folder, manifest, asset, golden, card)
 
 
 def current_folder(models: Path, task: str) -> Path:
     """The folder of the version that `models/<task>/CURRENT` names. Raises BundleError."""
     pointer = models / task / CURRENT
-    try:
-        version = pointer.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{pointer}: not readable: {type(error).__name__}") from error
+    version = decoded(pointer, read_file(pointer)).strip()
     folder = models / task / version
-    if not version or Path(version).name != version or not folder.is_dir():
-        raise BundleError(f"{pointer}: names {version[:80]!r}, which is no folder beside it")
+    if not _VERSION.fullmatch(version) or not folder.is_dir():
+        raise BundleError(f"{pointer}: names {version[:80]!a}, which is no folder beside it")
     return folder
 
 
@@ -162,35 +155,29 @@ def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes])
 
 def _manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
-    content = _json(path)
+    content = parsed(path, read_file(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         got = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise BundleError(f"{path}: format {got!r} is unknown, expected {FORMAT}")
+        raise BundleError(f"{path}: format {got!a} is unknown, expected {FORMAT}")
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
         raise BundleError(f"{path}: {_first(error)}") from error
 
 
-def _check_file(folder: Path, name: str, expected: str) -> None:
-    if Path(name).name != name:
-        raise BundleError(f"{folder / MANIFEST}: {name!r} is not the plain name of a file in the bundle")
-    try:
-        with (folder / name).open("rb") as file:
-            got = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BundleError(f"{folder / name}: {error.strerror}") from error
-    if got != expected:
-        raise BundleError(f"{folder / name}: SHA-256 is {got[:12]}..., the manifest says {expected[:12]}...")
+def _asset(path: Path, manifest: Manifest) -> list[Any]:
+    asset = parsed(path, read_checked(path, manifest.sha256[path.name]))
+    if not isinstance(asset, list) or len(asset) != manifest.vocabulary_size:
+        got = f"{len(asset)} entries" if isinstance(asset, list) else type(asset).__name__
+        raise BundleError(f"{path}: {got}, the manifest says {manifest.vocabulary_size}")
+    return asset
 
 
-def _json(path: Path) -> Any:
+def _golden(path: Path, sha256: str) -> Golden:
     try:
-        return json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: no JSON: {type(error).__name__}") from error
+        return Golden.model_validate(parsed(path, read_checked(path, sha256)))
+    except ValidationError as error:
+        raise BundleError(f"{path}: {_first(error)}") from error
 
 
 def _first(error: ValidationError) -> str:

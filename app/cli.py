@@ -1,16 +1,22 @@
 """The command `gatehouse`."""
 
+import asyncio
 import json
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
 
 import typer
 
 from app import __version__
 from app.bundle import BundleError
+from app.key_commands import keys_commands
+from app.log_commands import log_commands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,11 +25,13 @@ app = typer.Typer(
 )
 models_commands = typer.Typer(no_args_is_help=True, help="List, verify and choose bundles.")
 predict_commands = typer.Typer(no_args_is_help=True, help="Ask a bundle directly, without a server.")
+app.add_typer(keys_commands, name="keys")
+app.add_typer(log_commands, name="log")
 app.add_typer(models_commands, name="models")
 app.add_typer(predict_commands, name="predict")
 
 ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help="Folder of the bundles.")]
-UrlOption = Annotated[str, typer.Option(envvar="GATEHOUSE_DATABASE_URL", help="The request log's database.")]
+UrlOption = Annotated[str | None, typer.Option(help="The request log's database. Default: GATEHOUSE_DATABASE_URL.")]
 
 _MODELS = Path("models")
 _MOST_DRAIN_S = 20  # below the 30 s after which orchestrators kill
@@ -51,34 +59,45 @@ def serve(
     """Serve the bundles. Every setting is an environment variable GATEHOUSE_...; see the README."""
     import uvicorn
 
-    from app.database import make_engine, migrate
-    from app.main import create_app
+    from app import listening
+    from app.database import is_for_many_processes, make_engine, migrate
+    from app.metrics import SHARED
     from app.settings import Settings
 
     settings = Settings()
+    listening.check_address(host or settings.host, settings)
     if migrate_first:
         migrate(make_engine(settings.database_url))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks at every look at the schema
-    uvicorn.run(
-        create_app(settings),
-        host=host or settings.host,
-        port=port or settings.port,
-        server_header=False,
-        # A client that never finishes its request must not keep the process from ending.
-        timeout_graceful_shutdown=_MOST_DRAIN_S,
-    )
+    if settings.workers > 1 and not is_for_many_processes(settings.database_url):
+        raise typer.BadParameter("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
+    with TemporaryDirectory() as shared:
+        if settings.workers > 1:
+            os.environ[SHARED] = shared  # read by the processes to come
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            host=host or settings.host,
+            port=port or settings.port,
+            workers=settings.workers,
+            **listening.OPTIONS,
+            access_log=False,  # every request is a row in the database
+            # A client that never finishes its request must not keep the process from ending.
+            timeout_graceful_shutdown=_MOST_DRAIN_S,
+        )
 
 
 @app.command("migrate")
 def migrate_command(
     revision: Annotated[str, typer.Argument(help="`head`, `base`, or a step such as -1.")] = "head",
-    url: UrlOption = "sqlite:///gatehouse.db",
+    url: UrlOption = None,
 ) -> None:
     """Bring the request log's database to a revision, up or down."""
     from app.database import make_engine, migrate
+    from app.settings import Settings
 
-    migrate(make_engine(url), revision)
+    migrate(make_engine(url or Settings().database_url), revision)
     typer.echo(f"the database is at {revision}")
 
 
@@ -123,11 +142,23 @@ def use_model(task: str, version: str, models: ModelsOption = _MODELS) -> None:
 
 
 @predict_commands.command("sentiment")
-def predict_sentiment(texts: list[str], models: ModelsOption = _MODELS) -> None:
+def predict_sentiment(
+    texts: list[str],
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each word adds to the verdict.")] = False,
+    models: ModelsOption = _MODELS,
+) -> None:
     """Probability that each TEXT is positive; a JSON line each."""
+    from app.tasks.word_weights import word_weights
+
     predictor = _predictor(models, "sentiment")
-    for prediction in predictor.task.answer(predictor.run, texts):
-        typer.echo(json.dumps(vars(prediction)))
+    task, run = predictor.task, predictor.run
+
+    async def log_odds(parts: Sequence[Any]) -> list[float]:
+        return [prediction.log_odds for prediction in task.answer(run, parts)]
+
+    for text, prediction in zip(texts, task.answer(run, texts), strict=True):
+        words = [word._asdict() for word in asyncio.run(word_weights(task, text, log_odds))] if explain else None
+        typer.echo(json.dumps({**vars(prediction), **({"words": words} if explain else {})}))
 
 
 @predict_commands.command("rainfall")
@@ -162,7 +193,7 @@ def predict_music(
     models: ModelsOption = _MODELS,
 ) -> None:
     """Continue a tune; it appears as it grows."""
-    from app.tasks.music import Sampling
+    from app.tasks.sampling import Sampling
 
     predictor = _predictor(models, "music")
     prompt = prompt.replace("\\n", "\n")
@@ -170,6 +201,44 @@ def predict_music(
     for text in predictor.task.continuation(predictor.run, prompt, Sampling(max_characters, temperature, top_p, seed)):
         typer.echo(text, nl=False)
     typer.echo()
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="What to score: .csv, .jsonl or .parquet.")],
+    task: Annotated[Literal["sentiment", "rainfall"], typer.Option()],
+    output: Annotated[Path, typer.Option(help="Where the answers go: .csv, .jsonl or .parquet.")],
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts. Default: `text` or `review`.")] = None,
+    id_column: Annotated[
+        list[str] | None,
+        typer.Option(help="Column copied beside each answer; may be repeated. Default: `id`, where there is one."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, envvar="GATEHOUSE_CPU_THREADS", help="Default: the cores the process may use.")
+    ] = None,
+    provider: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(envvar="GATEHOUSE_PROVIDER", help="Where graphs run.")
+    ] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run that did not end.")] = False,
+    models: ModelsOption = _MODELS,
+) -> None:
+    """Score a whole file: a row of OUTPUT for each text, or each hour of radar scans, in order.
+
+    A row that cannot be read gets an `error` in place of an answer. A run that was killed goes on where it was when started
+    again. Exit code 1 if no row could be scored.
+    """
+    from app.bulk.score import Choice, score_file
+    from app.bundle import current_folder
+    from app.cpus import available_cpus
+    from app.predictor import load_predictor
+
+    predictor = load_predictor(current_folder(models, task), provider)
+    choice = Choice(task, text_column, tuple(id_column or ()))
+    summary = score_file(file, output, choice, predictor, threads or available_cpus(), fresh=fresh)
+    for line in summary.lines():
+        typer.echo(line)
+    if not summary.scored:
+        raise typer.Exit(1)
 
 
 def _predictor(models: Path, task: str) -> Any:

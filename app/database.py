@@ -1,35 +1,70 @@
 """The database: engine, migrations, and whether it is up to date."""
 
+import os
+import socket
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
-_CONNECT_TIMEOUT_S = 5
+_CONNECT_TIMEOUT_S = 3
 _LOCK_TIMEOUT_MS = 5_000
+# A host that is gone answers nothing, not even that: after this time a connection to it counts as lost.
+_KEEPALIVE = {"tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+
+_shared: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
+"""PostgreSQL engine -> the driver's connections in its pool."""
 
 
 def make_engine(url: str) -> Engine:
-    """For SQLite or PostgreSQL, whatever driver the URL names: sqlite3 and psycopg 3 are used. Connects only when used."""
+    """For SQLite or PostgreSQL, whatever driver the URL names: sqlite3 and psycopg 3 are used. Connects only when used.
+
+    Raises ValueError without a word of the URL but its scheme: the rest may hold a password.
+    """
     scheme, separator, rest = url.partition("://")
     backend = scheme.partition("+")[0]
+    options: dict[str, Any] = {}
     if backend in {"postgres", "postgresql"}:
-        return create_engine(
-            f"postgresql+psycopg{separator}{rest}", pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
-        )
-    if backend != "sqlite":
-        raise ValueError(f"the database URL begins with {scheme[:20]!r}, allowed are sqlite:// and postgresql://")
-    engine = create_engine(backend + separator + rest)
-    event.listen(engine, "connect", _set_up_sqlite)
+        backend = "postgresql+psycopg"
+        options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_S, **_KEEPALIVE}}
+    elif backend != "sqlite":
+        begins = f"begins with {scheme[:20]!r}" if separator else "has no ://"
+        raise ValueError(f"the database URL {begins}, allowed are sqlite:// and postgresql://")
+    try:
+        parsed = make_url(backend + separator + rest)
+    except (ArgumentError, ValueError):
+        raise ValueError("the database URL cannot be read; its password needs %-escapes for : / @ and the like") from None
+    # Hidden: what a request brought is nothing for the process's log.
+    engine = create_engine(parsed, hide_parameters=True, **options)
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    else:
+        event.listen(engine, "connect", _set_up_postgres)
+        connections = _shared[engine] = WeakSet()
+        event.listen(engine, "connect", lambda connection, _: connections.add(connection))
     return engine
+
+
+def is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+def is_for_many_processes(url: str) -> bool:
+    """Whether several processes may write at once. SQLite locks its whole file, and in the end those who wait give up."""
+    return url.startswith("postgres")
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -38,6 +73,38 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_LOCK_TIMEOUT_MS}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _set_up_postgres(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """A commit is on disk when it returns, whatever the server's own setting is."""
+    cursor = connection.cursor()
+    cursor.execute("SET synchronous_commit = on")
+    cursor.close()
+    connection.commit()
+
+
+def take_out(connection: Connection) -> None:
+    """`cut_shared` leaves this connection alone: who holds it cuts it."""
+    if connection.engine in _shared:
+        _shared[connection.engine].discard(connection.connection.dbapi_connection)
+
+
+def cut_shared(engine: Engine) -> None:
+    """Ends the pool's connections: for a database that does not answer, so that the threads that wait for it are free again."""
+    for connection in [*_shared.get(engine, ())]:
+        _cut(connection)
+
+
+def cut(connection: Connection) -> None:
+    """From another thread than the one that waits for an answer, which gets an error. SQLite waits no longer than told."""
+    if connection.dialect.name != "sqlite":
+        _cut(connection.connection.dbapi_connection)
+
+
+def _cut(connection: Any) -> None:
+    # The driver's own `close` would free what the other thread uses. An error says that it is closed already.
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def migration_config(engine: Engine) -> Config:

@@ -3,20 +3,27 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 
 from starlette.types import Scope
 from uuid_utils import uuid7
 
 from app.bundle import Manifest
-from app.request_log import Row, as_payload
-from app.runner import Timing
+from app.idempotency import Claim
+from app.keys import Key
+from app.line import Timing
+from app.request_record import Row
 
 _MOST_PATH = 512
 
 
 @dataclass
 class Entry:
-    """Made by the middleware, filled in by the route, written by the middleware."""
+    """Made by the middleware, filled in by the route, written by the middleware.
+
+    `inputs` and `outputs` are what is stored in place of bodies that are not all JSON. `claim`: its Idempotency-Key, if it
+    is the request that uses it; `keeps_claim`: whether it has used it up.
+    """
 
     request_id: str
     time: datetime
@@ -24,6 +31,8 @@ class Entry:
     path: str
     client: str | None
     client_request_id: str | None = None
+    key: Key | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     started_s: float = field(default_factory=perf_counter)
     status: int = 0
     error_code: str | None = None
@@ -35,6 +44,12 @@ class Entry:
     stream_summary: bytes = b""
     response_bytes: int = 0
     stream: str | None = None
+    inputs: Any = None
+    outputs: Any = None
+    claim: Claim | None = None
+    keeps_claim: bool = False
+    process_id: int | None = None
+    replay_of: str | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "Entry":
@@ -61,14 +76,29 @@ class Entry:
     def elapsed_s(self) -> float:
         return perf_counter() - self.started_s
 
-    def row(self, outputs: bytes | None) -> Row:
-        """For RequestLog.write; `outputs` is the answer to store with its inputs, None where payloads are not logged."""
-        timing = self.timing
+    def row(self, inputs: Any, outputs: Any, answer: Any = None) -> Row:
+        """For RequestLog.write. `inputs` and `outputs` as they are stored; `answer`: kept for the same request again."""
         return {
             "request_id": self.request_id,
             "time": self.time,
             "method": self.method,
             "path": self.path,
+            "request_bytes": len(self.request_body),
+            "client": self.client,
+            "client_request_id": self.client_request_id,
+            "api_key_id": self.key.key_id if self.key else None,
+            "inputs": inputs,
+            "process_id": self.process_id,
+            "replay_of": self.replay_of,
+            "answer": answer,
+            **self.end(outputs),
+        }
+
+    def end(self, outputs: Any) -> Row:
+        """Of the row, what is known when the answer ends."""
+        timing = self.timing
+        return {
+            "request_id": self.request_id,
             "status": self.status,
             "error_code": self.error_code,
             "task": self.task,
@@ -78,11 +108,7 @@ class Entry:
             "queue_ms": timing.queue if timing else None,
             "run_ms": timing.run if timing else None,
             "total_ms": round(1000 * self.elapsed_s, 3),
-            "request_bytes": len(self.request_body),
             "response_bytes": self.response_bytes,
             "stream": self.stream,
-            "client": self.client,
-            "client_request_id": self.client_request_id,
-            "inputs": None if outputs is None else as_payload(self.request_body),
-            "outputs": None if outputs is None else as_payload(outputs),
+            "outputs": outputs,
         }

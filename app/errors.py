@@ -1,12 +1,24 @@
 """Errors on the wire: RFC 9457 problem documents, and the one table from exception to status and code.
 
 InvalidInput, RequestValidationError    422 invalid_request
-BodyTooLarge                            413 body_too_large
+Unauthenticated                         401 unauthenticated, WWW-Authenticate
+Forbidden                               403 forbidden
+BodyTimeout                             408 body_timeout, closes the connection
+RequestInFlight                         409 request_in_flight, Retry-After
+StreamNotReplayed                       409 stream_not_replayed
+BodyTooLarge                            413 body_too_large, closes the connection
+UnknownHost                             421 unknown_host
+IdempotencyKeyReused                    422 idempotency_key_reused
+RateLimited                             429 rate_limited, Retry-After
+TooManyHeaders                          431 too_many_headers
+KeysUnavailable                         503 keys_unavailable, Retry-After
 Overloaded                              503 overloaded, Retry-After
 TaskUnavailable                         503 task_unavailable
 LogUnavailable                          503 log_unavailable, Retry-After
 HTTPException of the framework          its status; its code from _CODES
 anything else                           500 internal_error (caught in the middleware, its detail only in the log)
+
+Under /v2 the same errors have the shape of the Open Inference Protocol, and what is 422 elsewhere is 400 there.
 """
 
 from dataclasses import dataclass, field
@@ -19,10 +31,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from app.door import TooManyHeaders, UnknownHost
+from app.entry import Entry
+from app.gate import Overloaded
+from app.idempotency import IdempotencyKeyReused, RequestInFlight, StreamNotReplayed
+from app.key_ring import KeysUnavailable
+from app.keys import Forbidden, Unauthenticated
+from app.paths import is_open_inference
+from app.rate_limit import RateLimited
 from app.registry import TaskUnavailable
-from app.request_log import LogUnavailable
-from app.runner import Overloaded
 from app.tasks.task import InvalidInput
+from app.waiting import LogUnavailable
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -30,6 +49,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "body_too_large",
+    415: "unsupported_media_type",
     422: "invalid_request",
 }
 _MOST_ERRORS = 20
@@ -60,11 +80,24 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = Field(default=None, description="For a bad body: each fault.")
 
 
+class InferenceError(BaseModel):
+    """An error, as the Open Inference Protocol describes it."""
+
+    error: str = Field(examples=["/inputs/0/shape: got [2, 2], allowed are [n] and [n, 1]"])
+
+
 class BodyTooLarge(Exception):
     """The body has more bytes than are allowed; the rest of it was not read."""
 
     def __init__(self, most_bytes: int) -> None:
         super().__init__(f"the body has more than {most_bytes} bytes, which is the most allowed")
+
+
+class BodyTimeout(Exception):
+    """The body did not arrive in time; the rest of it was not waited for."""
+
+    def __init__(self, most_s: float) -> None:
+        super().__init__(f"the body did not arrive within {most_s:g} s, which is the longest allowed")
 
 
 @dataclass(frozen=True)
@@ -89,13 +122,59 @@ class Refusal:
             errors=self.errors,
         )
 
-    def response(self, request_id: str) -> JSONResponse:
-        content = self.problem(request_id).model_dump(exclude_none=True)
+    def response(self, entry: Entry) -> JSONResponse:
+        """In the shape that the protocol of the request's path has for errors."""
+        if is_open_inference(entry.path):
+            return JSONResponse({"error": self.detail}, 400 if self.status == 422 else self.status, self.headers)
+        content = self.problem(entry.request_id).model_dump(exclude_none=True)
         return JSONResponse(content, self.status, self.headers, PROBLEM_JSON)
 
 
 def refusal(error: Exception) -> Refusal:
     """The table."""
+    return _refusal_at_the_door(error) or _refusal_of_a_repeat(error) or _refusal_within(error)
+
+
+def _refusal_at_the_door(error: Exception) -> Refusal | None:
+    """The part of the table for what the head of a request, or the pace of its body, decides."""
+    match error:
+        case Unauthenticated():
+            # RFC 6750: no error is named to a caller who gave no key.
+            challenge = 'Bearer realm="gatehouse"' + (', error="invalid_token"' if error.given else "")
+            return Refusal(401, "unauthenticated", str(error), headers={"WWW-Authenticate": challenge})
+        case Forbidden():
+            challenge = f'Bearer realm="gatehouse", error="insufficient_scope", scope="{error.scope}"'
+            return Refusal(403, "forbidden", str(error), headers={"WWW-Authenticate": challenge})
+        case BodyTimeout():
+            return Refusal(408, "body_timeout", str(error), headers={"Connection": "close"})
+        case UnknownHost():
+            return Refusal(421, "unknown_host", str(error))
+        case RateLimited():
+            return Refusal(429, "rate_limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
+        case TooManyHeaders():
+            return Refusal(431, "too_many_headers", str(error))
+        case KeysUnavailable():
+            detail = "the API keys cannot be read, so none can be checked"
+            return Refusal(503, "keys_unavailable", detail, headers={"Retry-After": "1"})
+        case _:
+            return None
+
+
+def _refusal_of_a_repeat(error: Exception) -> Refusal | None:
+    """The part of the table for what came with the same Idempotency-Key before."""
+    match error:
+        case RequestInFlight():
+            return Refusal(409, "request_in_flight", str(error), headers={"Retry-After": "1"})
+        case StreamNotReplayed():
+            return Refusal(409, "stream_not_replayed", str(error))
+        case IdempotencyKeyReused():
+            return Refusal(422, "idempotency_key_reused", str(error))
+        case _:
+            return None
+
+
+def _refusal_within(error: Exception) -> Refusal:
+    """The part of the table for what happens later."""
     match error:
         case InvalidInput():
             fault = FieldError(pointer=error.pointer, detail=error.detail)
@@ -129,7 +208,7 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         entry, refused = request.state.entry, refusal(error)
         entry.failed(refused.code)
-        return refused.response(entry.request_id)
+        return refused.response(entry)
 
     for kind in (
         InvalidInput,
@@ -150,8 +229,8 @@ def _sentence(fault: FieldError) -> str:
 def _field_error(fault: dict[str, Any]) -> FieldError:
     where, *path = fault["loc"]
     if fault["type"] == "json_invalid":
-        return FieldError(pointer="", detail=f"the body is no JSON: {fault['ctx']['error']} at character {path[0]}")
-    if isinstance(fault["input"], bytes):
+        return FieldError(pointer="", detail=f"the body is no JSON: {fault['msg'].removeprefix('Invalid JSON: ')}")
+    if fault["type"] == "content_type":
         return FieldError(pointer="", detail="the body must be sent with the content type application/json")
     pointer = "".join(f"/{_escaped(str(part))}" for part in path)
     name = pointer if where == "body" else f"{where}{pointer}"
@@ -160,6 +239,8 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
 
 
 def _escaped(part: str) -> str:
+    """A name that the caller made up is shown as far as anybody would read it."""
+    part = part if len(part) <= _MOST_SHOWN else part[:_MOST_SHOWN] + "..."
     return part.replace("~", "~0").replace("/", "~1")
 
 

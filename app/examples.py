@@ -1,10 +1,11 @@
 """One example for every operation. Each succeeds when sent as it stands."""
 
+import json
 from typing import Any
 
 SENTIMENT: dict[str, Any] = {
     "texts": ["A quiet, moving film.", "Two hours I will never get back."],
-    "explain": False,
+    "explain": True,
 }
 
 RAINFALL: dict[str, Any] = {
@@ -54,3 +55,23 @@ MUSIC_GENERATE: dict[str, Any] = {
     "seed": 7,
     "stream": False,
 }
+
+
+def _inference(name: str, strings: list[str], **rest: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": name, "shape": [len(strings)], "datatype": "BYTES", "data": strings}], **rest}
+
+
+OPEN_INFERENCE: dict[str, dict[str, Any]] = {
+    "sentiment": {"summary": "Ask sentiment", "value": _inference("text", SENTIMENT["texts"], id="42")},
+    "rainfall": {
+        "summary": "Ask rainfall",
+        "value": _inference(
+            "hour", [json.dumps(hour) for hour in RAINFALL["hours"]], outputs=[{"name": "rain_mm"}, {"name": "scans_used"}]
+        ),
+    },
+    "music": {
+        "summary": "Ask music",
+        "value": _inference("prompt", [_PROMPT], parameters={"max_characters": 200, "seed": 7}),
+    },
+}
+"""Model -> a request to it, as OpenAPI describes examples."""

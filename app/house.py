@@ -5,42 +5,46 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from app.batcher import Batcher
 from app.entry import Entry
+from app.gate import Gate
+from app.key_ring import KeyRing
 from app.registry import Registry
 from app.request_log import RequestLog
-from app.runner import Runner
-from app.tasks.music import Music
-from app.tasks.rainfall import Rainfall
-from app.tasks.sentiment import Sentiment
+from app.steps import StepBatcher
 
 
 @dataclass
 class House:
-    """Built and closed by the lifespan."""
+    """Built and closed by the lifespan. `gates`: task -> Gate."""
 
     registry: Registry
     request_log: RequestLog
+    key_ring: KeyRing
+    gates: dict[str, Gate]
 
 
-def _house(request: Request) -> House:
+def house_of(request: Request) -> House:
     house: House = request.app.state.house
     return house
 
 
-def _entry(request: Request) -> Entry:
+def entry_of(request: Request) -> Entry:
     entry: Entry = request.state.entry
     return entry
 
 
-def _runner(task: str) -> Any:
-    def find(request: Request) -> Runner[Any]:
-        return _house(request).registry.runner(task)
+def batcher_of(request: Request, task: str) -> Batcher[Any, Any]:
+    """Raises TaskUnavailable."""
+    batcher: Batcher[Any, Any] = house_of(request).registry.served(task)
+    return batcher
 
-    return Depends(find)
+
+def music_of(request: Request) -> StepBatcher:
+    """Raises TaskUnavailable."""
+    music: StepBatcher = house_of(request).registry.served("music")
+    return music
 
 
-HouseDep = Annotated[House, Depends(_house)]
-EntryDep = Annotated[Entry, Depends(_entry)]
-SentimentDep = Annotated[Runner[Sentiment], _runner("sentiment")]
-RainfallDep = Annotated[Runner[Rainfall], _runner("rainfall")]
-MusicDep = Annotated[Runner[Music], _runner("music")]
+HouseDep = Annotated[House, Depends(house_of)]
+EntryDep = Annotated[Entry, Depends(entry_of)]

@@ -1,65 +1,128 @@
 """create_app: the application, from its settings; the lifespan builds and closes everything it owns."""
 
 import asyncio
+import gc
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
-from starlette.responses import RedirectResponse
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app import __version__, errors
 from app.cpus import available_cpus
 from app.database import make_engine
+from app.draining import announce_end
+from app.gate import Gate
 from app.house import House
-from app.metrics import Metrics
+from app.key_ring import KeyRing
+from app.listening import Idle
+from app.metrics import SHARED, Metrics
 from app.middleware import Ledger
 from app.registry import Registry
 from app.request_log import RequestLog
-from app.routes import health, models, music, rainfall, requests, sentiment
+from app.retention import Retention
+from app.routes import docs, health, models, music, open_inference, page, rainfall, requests, sentiment
+from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.tasks import TASKS
 
 _DESCRIPTION = """Recurrent networks behind a REST interface: sentiment of a text, rain in an hour of radar scans, the next
-character of a tune. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the key of its
+character of a tune; the same under /v2 by the Open Inference Protocol. Errors are `application/problem+json` (RFC 9457), and
+under /v2 what its protocol says. Every answer carries `X-Request-ID`, the key of its
 stored record."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An application that serves the bundles of `settings.models_dir`; settings from the environment if none are given."""
     settings = settings or Settings()
-    metrics = Metrics()
-    app = FastAPIOffline(
-        title="Gatehouse", version=__version__, description=_DESCRIPTION, lifespan=_lifespan(settings, metrics)
-    )
-    app.state.metrics = metrics
-    app.add_middleware(Ledger, settings=settings, metrics=metrics)
+    app = Application(settings, Metrics())
     errors.install(app)
     for routes in (sentiment, rainfall, music, models, requests, health):
         app.include_router(routes.router)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    app.include_router(open_inference.router)
+    app.include_router(open_inference.inference)
+    page.install(app)
+    if settings.docs != "off":
+        docs.install(app, settings)
     return app
 
 
-def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cpus = settings.cpu_threads or available_cpus()
-        registry = await asyncio.to_thread(
-            Registry.load, settings.models_dir, settings.provider, cpus, settings.queue_limit_requests
+class Application(FastAPI):
+    """FastAPI with the Ledger around its own layers: an operation that the Ledger calls itself passes none of them."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        super().__init__(
+            title="Gatehouse",
+            version=__version__,
+            description=_DESCRIPTION,
+            lifespan=_lifespan(settings, metrics),
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None if settings.docs == "off" else "/openapi.json",
         )
-        for task in TASKS:
-            metrics.ready.labels(task).set(task not in registry.faults)
-        house = House(registry, RequestLog(make_engine(settings.database_url)))
+        self._settings = settings
+        self.state.metrics, self.state.draining = metrics, False
+
+    def build_middleware_stack(self) -> ASGIApp:
+        predictions = [route for part in (sentiment, rainfall, music) for route in part.router.routes]
+        direct = {route.path: route for route in predictions if isinstance(route, JsonRoute)}
+        ledger = Ledger(super().build_middleware_stack(), self._settings, self.state.metrics, direct)
+        if not self._settings.cors_origins:
+            return ledger
+        # Outermost, so that a page can read refusals, too. It answers the preflights of browsers itself: they ask for nothing.
+        return CORSMiddleware(
+            ledger,
+            allow_origins=self._settings.cors_origin_names,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Client-Request-Id"],
+            expose_headers=[
+                "Idempotent-Replayed",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Client-Request-Id",
+                "X-Gatehouse-Log",
+                "X-Request-ID",
+            ],
+        )
+
+
+def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Idle]]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Idle]]:
+        cpus = settings.cpu_threads or available_cpus()
+        registry = await asyncio.to_thread(Registry.load, settings.models_dir, settings.provider, cpus, metrics.passed)
+        gates = {task: Gate(task, settings.queue_limit_requests) for task in TASKS}
+        engine = make_engine(settings.database_url)
+        most_spool_bytes = settings.spool_max_bytes if settings.log_mode == "relaxed" else None
+        keep = timedelta(hours=settings.idempotency_hours)
+        house = House(registry, RequestLog(engine, settings.spool_dir, most_spool_bytes, keep), KeyRing(engine), gates)
+        retention = Retention(engine, settings.log_retention_days, settings.log_payload_retention_days)
+        metrics.watch(house)
         app.state.house = house
+        # What is there now stays; the collector need not look at it again and again under load.
+        gc.collect()
+        gc.freeze()
+        announce_end(app, settings.drain_notice_s)
+        gauges = asyncio.create_task(_refresh(metrics))
         try:
-            yield
+            yield {"idle": Idle(settings)}  # the server hands it to its connections
         finally:
+            gauges.cancel()
+            metrics.close()
             await asyncio.to_thread(house.registry.close)
+            await house.key_ring.close()
+            await asyncio.to_thread(retention.close)
             await asyncio.to_thread(house.request_log.close)
 
     return lifespan
 
 
-async def _to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
+async def _refresh(metrics: Metrics) -> None:
+    """Of several processes, one is asked for the metrics of all."""
+    while SHARED in os.environ:
+        metrics.refresh()
+        await asyncio.sleep(1)

@@ -1,56 +1,119 @@
-"""Prometheus metrics of one application."""
+"""Prometheus metrics of one application; of all its processes, where there are several."""
+
+import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import Scope
 
+from app.batcher import Pass
 from app.entry import Entry
+from app.house import House
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable of prometheus_client: the folder in which several processes add up what they count."""
+
+_ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Metrics:
-    """Counters live in their own registry, so that two applications in one process do not mix."""
+    """Counters live in their own registry, so that two applications in one process do not mix.
+
+    Children are looked up through `cache`: prometheus_client's own lookup costs more than the counting.
+    """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "gatehouse_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry
+        self._registry = CollectorRegistry()
+        self._house: House | None = None
+        self._requests = cache(self._counter("requests", "Answered requests.", "method", "route", "status").labels)
+        self._refusals = cache(self._counter("refusals", "Requests answered with a problem document.", "code").labels)
+        self._items = cache(self._counter("items", "Texts, hours or tunes answered.", "task").labels)
+        self.abandoned = self._counter("abandoned", "Requests whose caller left before the answer.")
+        self._steps = cache(
+            self._counter(
+                "pass_steps",
+                "Steps computed: useful ones, and the padding beside them. The fill is useful over both.",
+                "task",
+                "kind",
+            ).labels
         )
-        self._refusals = Counter(
-            "gatehouse_refusals", "Requests answered with a problem document.", ["code"], registry=self.registry
+        self._duration = cache(
+            self._histogram("request_seconds", "From the first byte to the answer.", _SECONDS, "route").labels
         )
-        self._duration = Histogram(
-            "gatehouse_request_seconds",
-            "From the first byte to the answer.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._phases = Histogram(
-            "gatehouse_phase_seconds",
-            "Time of a prediction by phase: encode, queue, run.",
-            ["task", "phase"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._items = Counter("gatehouse_items", "Texts, hours or tunes answered.", ["task"], registry=self.registry)
-        self.ready = Gauge("gatehouse_task_ready", "1 if the task's model is served.", ["task"], registry=self.registry)
+        phases = "Time of a request by phase: encode, queue, run, log."
+        self._phases = cache(self._histogram("phase_seconds", phases, _SECONDS, "task", "phase").labels)
+        self._pass_seconds = cache(self._histogram("pass_seconds", "One pass of the graph.", _SECONDS, "task").labels)
+        self._pass_items = cache(self._histogram("pass_items", "Items that share a pass.", _ITEMS, "task").labels)
+        self._waiting = self._gauge("queue_items", "Items waiting for a pass.", "task")
+        self._inside = self._gauge("inside_requests", "Requests waiting and being answered.", "task")
+        self._ready = self._gauge("task_ready", "Processes that serve the task's model.", "task")
+        self._lost = self._gauge("log_rows_lost", "Rows of refusals, and of the spool, that could not be written.")
+        self._spooled = self._gauge("log_rows_spooled", "Rows that wait in the spool for the database.")
 
     def count(self, scope: Scope, entry: Entry) -> None:
         """Once for every request, when its answer is about to leave."""
         route = getattr(scope.get("route"), "path", "unmatched")
         # A caller may send any method; only the known ones may become labels.
-        method = entry.method if entry.method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "OTHER"
-        self._requests.labels(method, route, entry.status).inc()
-        self._duration.labels(route).observe(entry.elapsed_s)
+        self._requests(entry.method if entry.method in _METHODS else "OTHER", route, entry.status).inc()
+        self._duration(route).observe(entry.elapsed_s)
         if entry.error_code:
-            self._refusals.labels(entry.error_code).inc()
+            self._refusals(entry.error_code).inc()
         if entry.task and entry.items:
-            self._items.labels(entry.task).inc(entry.items)
+            self._items(entry.task).inc(entry.items)
         if entry.task and entry.timing:
-            for phase in ("encode", "queue", "run"):
-                self._phases.labels(entry.task, phase).observe(getattr(entry.timing, phase) / 1000)
+            self._phases(entry.task, "encode").observe(entry.timing.encode / 1000)
+            self._phases(entry.task, "queue").observe(entry.timing.queue / 1000)
+            self._phases(entry.task, "run").observe(entry.timing.run / 1000)
+
+    def passed(self, task: str, done: Pass) -> None:
+        """Once for every pass of a graph, from the thread that ran it."""
+        self._pass_seconds(task).observe(done.seconds)
+        self._pass_items(task).observe(done.items)
+        self._steps(task, "useful").inc(done.steps)
+        self._steps(task, "padding").inc(done.padded_steps - done.steps)
+
+    def committed(self, task: str | None, seconds: float) -> None:
+        """Once for every row that was waited for."""
+        self._phases(task or "none", "log").observe(seconds)
+
+    def watch(self, house: House) -> None:
+        """From now on the gauges tell of this house."""
+        self._house = house
+
+    def refresh(self) -> None:
+        """Bring the gauges up to date."""
+        if self._house is None:
+            return
+        for task, gate in self._house.gates.items():
+            self._inside.labels(task).set(gate.inside)
+            self._ready.labels(task).set(task not in self._house.registry.faults)
+        for task, served in self._house.registry:
+            self._waiting.labels(task).set(served.queue_depth)
+        self._lost.set(self._house.request_log.lost)
+        self._spooled.set(self._house.request_log.spooled)
 
     def text(self) -> bytes:
         """The exposition format."""
-        return generate_latest(self.registry)
+        self.refresh()
+        if SHARED not in os.environ:
+            return generate_latest(self._registry)
+        whole = CollectorRegistry()
+        MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+        return generate_latest(whole)
+
+    def close(self) -> None:
+        """The gauges of this process end with it."""
+        if SHARED in os.environ:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(f"gatehouse_{name}", help_text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"gatehouse_{name}", help_text, labels, buckets=buckets, registry=self._registry)
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"gatehouse_{name}", help_text, labels, registry=self._registry, multiprocess_mode="livesum")

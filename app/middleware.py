@@ -1,33 +1,56 @@
-"""Around every request: its id, its bounded body, the one catch of the unforeseen, and its row before the answer leaves."""
+"""Around every request: its id, its place in the line, its bounded body, the one catch of the unforeseen, and its row before
+the answer leaves."""
 
-import json
+import asyncio
 import logging
+from functools import partial
+from time import perf_counter
 
-from fastapi.sse import format_sse_event
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.bodies import again, read_body
+from app.door import Door
 from app.entry import Entry
-from app.errors import BodyTooLarge, Refusal, refusal
+from app.errors import BodyTimeout, Refusal, refusal
+from app.gate import Gate
+from app.house import House
+from app.idempotency import (
+    Answer,
+    Claim,
+    IdempotencyKeyReused,
+    RequestInFlight,
+    StreamNotReplayed,
+    fingerprint,
+    given_key,
+)
 from app.metrics import Metrics
-from app.request_log import LogUnavailable, RequestLog
+from app.paths import is_logged, task_of
+from app.payloads import Payloads
+from app.reply import Reply
+from app.request_log import Place
+from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.tasks.task import InvalidInput
+from app.waiting import LogUnavailable
+from app.watch import Watch
 
 log = logging.getLogger(__name__)
 
-_LOGGED = "/v1/"
 _MOST_CLIENT_ID = 128
+_QUICK = {"overloaded", "rate_limited", "keys_unavailable"}
 
 
 class Ledger:
-    """Every HTTP answer carries X-Request-ID; those under /v1 leave only after their row is committed."""
+    """Every HTTP answer carries X-Request-ID; those that are logged leave only after their row is on disk."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, direct: dict[str, JsonRoute]) -> None:
+        """`direct`: path -> the operation that is called without the application's layers between."""
+        self._app, self._metrics, self._direct = app, metrics, direct
         self._most_bytes = settings.max_body_bytes
-        self._payloads = settings.log_payloads == "on"
+        self._body_timeout_s = settings.body_timeout_s
+        self._door = Door(settings)
+        self._payloads = None if settings.log_payloads == "off" else Payloads(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,94 +58,133 @@ class Ledger:
             return
         entry = Entry.of(scope)
         scope.setdefault("state", {})["entry"] = entry
-        reply = Reply(entry, send)
         try:
-            entry.client_request_id = _client_request_id(Headers(scope=scope))
-            entry.request_body = await _read_body(scope, receive, self._most_bytes)
-            await self._app(scope, _replay(entry.request_body, receive), reply.send)
+            await self._respond(scope, receive, Reply(entry, send, partial(self._begin_stream, scope)))
+        finally:
+            if entry.claim and not entry.keeps_claim:
+                _house(scope).request_log.release(entry.claim)
+
+    async def _respond(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        entry, gate = reply.entry, _gate(scope)
+        try:
+            before = await self._let_in(scope, receive, entry, gate)
         except ClientDisconnect:
             log.info("request %s: the client went away", entry.request_id)
+            return
+        except Exception as error:  # noqa: BLE001 - refused before any work
+            await reply.refuse(_refused(error, entry))
+            await self._finish(scope, reply)
+            return
+        if before:
+            await reply.replay(before)
+            await self._finish(scope, reply)
+            return
+        try:
+            await self._answer(scope, receive, reply)
+            await self._finish(scope, reply)
+        finally:
+            if gate:
+                gate.leave()
+
+    async def _let_in(self, scope: Scope, receive: Receive, entry: Entry, gate: Gate | None) -> Answer | None:
+        """Everything that can refuse before any work, the cheapest first; then the body. Raises what refuses.
+
+        A place behind the gate is taken when the body is there: whoever sends slowly keeps nobody out. None is taken for a
+        request that was answered before; that answer is returned.
+        """
+        headers = dict(scope["headers"])
+        entry.client_request_id = _client_request_id(headers)
+        await self._door.admit(scope, entry)
+        key = given_key(scope["headers"]) if gate and b"idempotency-key" in headers else None
+        if gate:
+            gate.check()
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                entry.request_body = await read_body(headers, receive, self._most_bytes)
+        except TimeoutError as error:
+            raise BodyTimeout(self._body_timeout_s) from error
+        if key and (before := await _claim(scope, entry, key)):
+            return before
+        if gate:
+            gate.enter()
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        """Whatever the application says, held in `reply`."""
+        entry, watch = reply.entry, Watch(receive, reply.entry)
+        try:
+            watch.start()
+            if (route := self._direct.get(scope["path"])) and scope["method"] == "POST":
+                # Nothing that the framework's inner layers do is needed here, and together they cost as much as a short text.
+                scope["route"] = route
+                response = await route.answer(Request(scope))
+                await response(scope, receive, reply.send)
+            else:
+                await self._app(scope, again(entry.request_body, receive), reply.send)
+        except ClientDisconnect:
+            log.info("request %s: the client went away", entry.request_id)
+        except asyncio.CancelledError:
+            if not watch.gone:
+                raise
+            self._metrics.abandoned.inc()
         except Exception as error:  # noqa: BLE001 - the one place: whatever it is, it is logged and answered
             await reply.refuse(_refused(error, entry))
-        await self._finish(scope, reply)
+        finally:
+            watch.stop()
 
-    async def _finish(self, scope: Scope, reply: "Reply") -> None:
+    async def _finish(self, scope: Scope, reply: Reply) -> None:
         """The row, then the answer: what left the house is in the database."""
         entry = reply.entry
         if not entry.status:
-            return  # the client left before its request was whole: nobody is answered
+            return  # the client left before its answer had begun: nobody is answered
         if entry.stream == "started":
             entry.stream = "finished" if reply.ended else "client_gone"
-        if scope["path"].startswith(_LOGGED):
-            request_log: RequestLog = scope["app"].state.house.request_log
-            try:
-                await request_log.write(entry.row(reply.outputs() if self._payloads else None))
-            except LogUnavailable as error:
-                await reply.refuse(_refused(error, entry))
+        if entry.stream:
+            await self._record_end(_house(scope), reply)
+        elif is_logged(scope["path"]):
+            await self._record(_house(scope), reply)
         self._metrics.count(scope, entry)
         await reply.release()
 
-
-class Reply:
-    """An answer on its way out. It is held until `release`; of a stream, only the last piece is."""
-
-    def __init__(self, entry: Entry, send: Send) -> None:
-        self.entry, self._send = entry, send
-        self._start: Message | None = None
-        self._body = bytearray()
-        self.ended = False
-
-    async def send(self, message: Message) -> None:
-        """What the application calls."""
-        if message["type"] == "http.response.start":
-            await self._begin(message)
+    async def _record(self, house: House, reply: Reply) -> None:
+        entry, started = reply.entry, perf_counter()
+        inputs, outputs = self._payloads.of(entry, reply.outputs()) if self._payloads else (None, None)
+        if entry.error_code in _QUICK:
+            house.request_log.record(entry.row(inputs, outputs))  # it must be quick, so it does not wait for the disk
             return
-        body = message.get("body", b"")
-        self.entry.response_bytes += len(body)
-        self.ended = not message.get("more_body", False)
-        if self.entry.stream and body:
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        elif not self.entry.stream:
-            self._body += body
+        # What the service could not do is worth another try.
+        answer = reply.kept() if entry.claim and entry.status < 500 else None
+        try:
+            reply.mark(await house.request_log.write(entry.row(inputs, outputs, answer)))
+            entry.keeps_claim = answer is not None
+        except LogUnavailable as error:
+            await reply.refuse(_refused(error, entry))
+        self._metrics.committed(entry.task, perf_counter() - started)
 
-    async def refuse(self, refused: Refusal) -> None:
-        """A problem document in place of what is held, or as one more event of a stream that has begun."""
-        entry = self.entry
-        entry.failed(refused.code)
-        if entry.stream:
-            entry.stream = "failed"
-            data = json.dumps(refused.problem(entry.request_id).model_dump(exclude_none=True))
-            await self.send({"type": "http.response.body", "body": format_sse_event(event="error", data_str=data)})
-            return
-        self._body.clear()
-        entry.response_bytes = 0
-        response = refused.response(entry.request_id)
-        await self.send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-        await self.send({"type": "http.response.body", "body": bytes(response.body)})
+    async def _begin_stream(self, scope: Scope, entry: Entry) -> Place:
+        """The row, then the stream's first byte. Raises LogUnavailable."""
+        request_log = _house(scope).request_log
+        entry.process_id = request_log.process_id
+        inputs, _ = self._payloads.of(entry, b"") if self._payloads else (None, None)
+        place = await request_log.write(entry.row(inputs, None))
+        entry.keeps_claim = True
+        return place
 
-    def outputs(self) -> bytes:
-        """What is kept of the answer: its body; of a stream, what the route made of it."""
-        return self.entry.stream_summary if self.entry.stream else bytes(self._body)
+    async def _record_end(self, house: House, reply: Reply) -> None:
+        """How the stream ended, then its last byte."""
+        entry, started = reply.entry, perf_counter()
+        _, outputs = self._payloads.of(entry, reply.outputs()) if self._payloads else (None, None)
+        try:
+            await house.request_log.write(entry.end(outputs), "end")
+        except LogUnavailable as error:
+            await reply.refuse(_refused(error, entry))
+            house.request_log.record(entry.end(outputs), "end")  # once the database is there again
+        self._metrics.committed(entry.task, perf_counter() - started)
 
-    async def release(self) -> None:
-        """Let the rest go; nothing, where the client left before the application had begun to answer."""
-        if self.entry.stream:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        elif self._start:
-            await self._send(self._start)
-            await self._send({"type": "http.response.body", "body": bytes(self._body)})
 
-    async def _begin(self, message: Message) -> None:
-        entry, headers = self.entry, MutableHeaders(scope=message)
-        headers["X-Request-ID"] = entry.request_id
-        if entry.client_request_id:
-            headers["X-Client-Request-Id"] = entry.client_request_id
-        entry.status = message["status"]
-        if headers.get("content-type", "").startswith("text/event-stream"):
-            entry.stream = "started"
-            await self._send(message)
-        else:
-            self._start = message
+def _house(scope: Scope) -> House:
+    house: House = scope["app"].state.house
+    return house
 
 
 def _refused(error: Exception, entry: Entry) -> Refusal:
@@ -132,42 +194,36 @@ def _refused(error: Exception, entry: Entry) -> Refusal:
     return refused
 
 
-def _client_request_id(headers: Headers) -> str | None:
-    """The caller's own id. Raises InvalidInput unless it is 1 to 128 printable ASCII characters."""
-    given = headers.get("x-client-request-id")
-    if given is None:
+def _gate(scope: Scope) -> Gate | None:
+    if scope["method"] != "POST" or (task := task_of(scope["path"])) is None:
         return None
+    return _house(scope).gates[task]
+
+
+async def _claim(scope: Scope, entry: Entry, key: str) -> Answer | None:
+    """The answer that this request got before; else the key is its own until it is answered. Raises what is in the way."""
+    request_log = _house(scope).request_log
+    caller = f"key {entry.key.key_id}" if entry.key else f"address {entry.client}"
+    sha256 = fingerprint(entry.method, entry.path, entry.request_body)
+    claim = entry.claim = Claim(caller[:80], key, sha256, entry.request_id, request_log.process_id)
+    try:
+        before = await request_log.claim(claim)
+    except (IdempotencyKeyReused, RequestInFlight, StreamNotReplayed):
+        entry.claim = None
+        raise
+    if before:
+        entry.claim = None
+    return before
+
+
+def _client_request_id(headers: dict[bytes, bytes]) -> str | None:
+    """The caller's own id. Raises InvalidInput unless it is 1 to 128 printable ASCII characters."""
+    raw = headers.get(b"x-client-request-id")
+    if raw is None:
+        return None
+    given = raw.decode("latin-1")
     if not (1 <= len(given) <= _MOST_CLIENT_ID and given.isascii() and given.isprintable()):
         raise InvalidInput(
             f"X-Client-Request-Id has {len(given)} characters, allowed are 1 to {_MOST_CLIENT_ID} of printable ASCII"
         )
     return given
-
-
-async def _read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as that is known, without reading the rest; ClientDisconnect."""
-    declared = Headers(scope=scope).get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most_bytes:
-        raise BodyTooLarge(most_bytes)
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > most_bytes:
-            raise BodyTooLarge(most_bytes)
-        more = message.get("more_body", False)
-    return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Hands the application the body that was read, then whatever comes: news that the client went away."""
-    unread = [body]
-
-    async def replay() -> Message:
-        if unread:
-            return {"type": "http.request", "body": unread.pop(), "more_body": False}
-        return await receive()
-
-    return replay

@@ -2,21 +2,22 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import onnxruntime as ort
 
-from app.bundle import BundleError, Manifest, ModelBundle, read_bundle
+from app.bundle import MANIFEST, BundleError, Manifest, ModelBundle, read_bundle
+from app.graph_file import check_graph
 from app.tasks import TASKS
 from app.tasks.task import Run, Task, Tensors
 
 Provider = Literal["auto", "cpu", "cuda"]
 TaskT = TypeVar("TaskT", bound=Task)
 
-_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
+_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64", "tensor(bool)": "bool"}
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Predictor(Generic[TaskT]):
         self.bundle = bundle
         self._session = _session(bundle, provider, threads)
         _check_contract(bundle, self._session)
+        _check_state(bundle)
         self._outputs = list(bundle.manifest.outputs)
         self.task: TaskT = _task(bundle)
         _check_golden(bundle, self.task, self.run)
@@ -81,10 +83,14 @@ def _session(bundle: ModelBundle, provider: Provider, threads: int) -> ort.Infer
     # Spinning threads save microseconds a pass and cost a whole core to everything else in the container.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = _providers(provider)
+    # What was checked is an ONNX file; by itself onnxruntime would look whether it might be one in its own format instead.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    graph, path = bundle.graph, bundle.folder / "model.onnx"
+    check_graph(graph, path)
     try:
-        session = ort.InferenceSession(bundle.graph, options, providers=providers)
+        session = ort.InferenceSession(graph, options, providers=providers)
     except Exception as error:
-        raise BundleError(f"{bundle.folder / 'model.onnx'}: onnxruntime cannot load it: {type(error).__name__}") from error
+        raise BundleError(f"{path}: onnxruntime cannot load it: {type(error).__name__}") from error
     if provider == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
         raise BundleError("provider 'cuda' is asked for, but its libraries or a GPU could not be found")
     return session
@@ -103,23 +109,47 @@ def _providers(provider: Provider) -> list[str]:
 def _check_contract(bundle: ModelBundle, session: ort.InferenceSession) -> None:
     """Names, dtypes and shapes of the manifest equal the session's, and so does the vocabulary's size."""
     manifest, path = bundle.manifest, bundle.folder / "model.onnx"
-    for kind, declared, actual in (
-        ("input", manifest.inputs, session.get_inputs()),
-        ("output", manifest.outputs, session.get_outputs()),
-    ):
-        got = {node.name: (_DTYPES.get(node.type, node.type), list(node.shape)) for node in actual}
+    try:
+        # Inputs with a default, which may be left out, are listed apart by onnxruntime.
+        inputs = _described([*session.get_inputs(), *session.get_overridable_initializers()])
+        outputs = _described(session.get_outputs())
+        size = session.get_modelmeta().custom_metadata_map.get("vocabulary_size")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path}: its names or its metadata are no UTF-8") from error
+    for kind, declared, got in (("input", manifest.inputs, inputs), ("output", manifest.outputs, outputs)):
         said = {name: (tensor.dtype, tensor.shape) for name, tensor in declared.items()}
         if got != said:
             raise BundleError(f"{path}: its {kind}s are {got}, the manifest says {said}")
-    size = session.get_modelmeta().custom_metadata_map.get("vocabulary_size")
     if size != str(manifest.vocabulary_size):
         raise BundleError(f"{path}: made for a vocabulary of {size}, the manifest says {manifest.vocabulary_size}")
+    _check_sizes(manifest, path)
+
+
+def _described(nodes: Iterable[Any]) -> dict[str, tuple[str, list[Any]]]:
+    return {node.name: (_DTYPES.get(node.type, node.type), list(node.shape)) for node in nodes}
+
+
+def _check_sizes(manifest: Manifest, path: Path) -> None:
+    """An input of fixed size is made for every item, and comes from weights that are no fewer than its elements."""
+    most = path.stat().st_size
+    for name, tensor in manifest.inputs.items():
+        if math.prod(size for size in tensor.shape if isinstance(size, int)) > most:
+            raise BundleError(f"{path}: its input {name[:40]!a} is {tensor.shape}, the whole file has {most} bytes")
+
+
+def _check_state(bundle: ModelBundle) -> None:
+    """The setting `state`, [layers, hidden] of each recurrent input, is what the graph takes."""
+    inputs, outputs = bundle.manifest.inputs, bundle.manifest.outputs
+    takes = {name: tensor.shape[::2] for name, tensor in inputs.items() if f"next_{name}" in outputs}
+    said = bundle.manifest.settings.get("state", {})
+    if said != takes:
+        raise BundleError(f"{bundle.folder / MANIFEST}: settings.state is {said}, the graph's is {takes}")
 
 
 def _task(bundle: ModelBundle) -> Any:
     try:
         return TASKS[bundle.manifest.task].from_bundle(bundle.manifest.settings, bundle.asset)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise BundleError(f"{bundle.folder}: settings or vocabulary do not fit the task: {error!r}") from error
 
 

@@ -1,97 +1,123 @@
-"""The request log: RequestRecord, one row for every request answered under /v1, and RequestLog, its one writer."""
+"""RequestLog: the one writer of the table of requests. An answer leaves when its row is on disk."""
 
 import asyncio
-import json
 import logging
 import queue
+import secrets
 import threading
-from concurrent.futures import Future
-from datetime import UTC, datetime
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Integer, String, insert
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from app.database import is_migrated
+from app.backlog import Backlog
+from app.database import cut_shared, is_migrated, is_sqlite
+from app.idempotency import Answer, Claim
+from app.request_record import RequestRecord, Row
+from app.row_store import STORE_FAULTS, RowStore, Work, is_outage, reason
+from app.spool import Kind, Spool, SpoolFull
+from app.upkeep import Upkeep
+from app.waiting import LogUnavailable, Waiting, tell
 
 log = logging.getLogger(__name__)
 
+Mode = Literal["durable", "relaxed"]
+"""Without a database, no answer; or answers whose rows wait in the spool."""
+Place = Literal["durable", "spooled"]
+"""Where a row is: committed in the database, or on disk in the spool."""
+
 _MOST_ROWS_A_COMMIT = 256
 _MOST_WAIT_S = 5.0
+_MOST_STORE_S = 4.0  # below what callers wait, so that they are told of what happened and not before it happens
+_MOST_STORE_RELAXED_S = 1.5  # the spool is at hand
+_MOST_UNAWAITED = 10_000
+_READERS = 4
+_WATCH_EVERY_S = 0.25
+_WORK = {"work", "probe"}
 _CLOSE = object()
-
-Row = dict[str, Any]
-
-
-class LogUnavailable(Exception):
-    """The database did not take the row."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant in UTC; SQLite would hand it back without its zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class Base(DeclarativeBase):
-    """The one schema."""
-
-
-class RequestRecord(Base):
-    """One answered request. Durations are milliseconds, sizes bytes; `None` where it does not apply."""
-
-    __tablename__ = "requests"
-
-    request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    method: Mapped[str] = mapped_column(String(16))
-    path: Mapped[str] = mapped_column(String(512))
-    status: Mapped[int] = mapped_column(Integer)
-    error_code: Mapped[str | None] = mapped_column(String(64))
-    task: Mapped[str | None] = mapped_column(String(32))
-    model_version: Mapped[str | None] = mapped_column(String(64))
-    items: Mapped[int | None] = mapped_column(Integer)
-    encode_ms: Mapped[float | None]
-    queue_ms: Mapped[float | None]
-    run_ms: Mapped[float | None]
-    total_ms: Mapped[float]
-    request_bytes: Mapped[int] = mapped_column(Integer)
-    response_bytes: Mapped[int] = mapped_column(Integer)
-    stream: Mapped[str | None] = mapped_column(String(16))
-    client: Mapped[str | None] = mapped_column(String(64))
-    client_request_id: Mapped[str | None] = mapped_column(String(128))
-    inputs: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
-    outputs: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
 
 
 class RequestLog:
     """One writer thread. All rows that wait are committed together, and `write` returns when its row is on disk."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    def __init__(
+        self,
+        engine: Engine,
+        spool_dir: Path | None = None,
+        most_spool_bytes: int | None = None,
+        keep: timedelta = timedelta(hours=24),
+    ) -> None:
+        """With `most_spool_bytes` it is relaxed; `keep` is how long an Idempotency-Key is known. Raises OSError for the folder.
+
+        Rows that an earlier process left in the spool are brought home without it, too.
+        """
+        self._engine, self._keep = engine, keep
+        self.process_id = secrets.randbits(63)
+        self._line: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._refused = 0
+        self._broken: str | None = None
+        relaxed = spool_dir is not None and most_spool_bytes is not None
+        self.mode: Mode = "relaxed" if relaxed else "durable"
+        self._backlog = Backlog(Spool(spool_dir, most_spool_bytes, self.process_id)) if relaxed else None  # type: ignore[arg-type]
+        self._store = RowStore(engine, _MOST_STORE_RELAXED_S if relaxed else _MOST_STORE_S, self.process_id)
+        self._undone: list[Waiting] = []
+        self._readers = ThreadPoolExecutor(_READERS, "request-log-read")
+        self._ended = threading.Event()
+        self._upkeep = Upkeep(engine, self.process_id, spool_dir, self._backlog, keep, self._redo)
         self._thread = threading.Thread(target=self._work, name="request-log", daemon=True)
         self._thread.start()
+        if not is_sqlite(engine):
+            threading.Thread(target=self._watch, name="request-log-watch", daemon=True).start()
 
-    async def write(self, row: Row) -> None:
-        """Returns once the row is committed. Raises LogUnavailable."""
-        done: Future[None] = Future()
-        self._waiting.put((row, done))
+    @property
+    def lost(self) -> int:
+        """Rows that nobody waited for and that could not be written, and rows of the spool that no database would take."""
+        return self._refused + self._upkeep.bad
+
+    @property
+    def spooled(self) -> int:
+        """Rows that wait in this process's spool."""
+        return self._backlog.spool.rows if self._backlog else 0
+
+    async def write(self, row: Row, kind: Kind = "row") -> Place:
+        """Returns once the row is on disk. `end` changes the row of a stream, which is there. Raises LogUnavailable."""
+        place: Place = await self._done(row, kind)
+        return place
+
+    def record(self, row: Row, kind: Kind = "row") -> None:
+        """Leaves the row to the writer without waiting: a refusal must be quick. `lost` counts rows that were not written."""
+        if self._line.qsize() < _MOST_UNAWAITED:
+            self._line.put(Waiting(row, kind, None))
+        else:
+            self._refused += 1
+
+    async def claim(self, claim: Claim) -> Answer | None:
+        """None: from now on the key is in flight, until its row is written or `release`. Else the answer to send again.
+
+        Raises IdempotencyKeyReused, RequestInFlight, StreamNotReplayed, LogUnavailable.
+        """
+        found = await self._done(claim.made(self._keep), "work")
+        if isinstance(found, Exception):
+            raise found
+        answer: Answer | None = found
+        return answer
+
+    def release(self, claim: Claim) -> None:
+        """The request was not answered: the key may come again, at the latest when the database does."""
+        self._line.put(Waiting(claim.ended, "work", None))
+
+    async def read(self, request_id: str) -> RequestRecord | None:
+        """As `find`, but after a few seconds without an answer it is LogUnavailable."""
+        reading = asyncio.get_running_loop().run_in_executor(self._readers, self.find, request_id)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(done), _MOST_WAIT_S)
+            return await asyncio.wait_for(reading, _MOST_WAIT_S)
         except TimeoutError as error:
-            raise LogUnavailable(f"no commit within {_MOST_WAIT_S} s") from error
+            cut_shared(self._engine)
+            raise LogUnavailable(f"no answer within {_MOST_WAIT_S} s") from error
 
     def find(self, request_id: str) -> RequestRecord | None:
         """The stored record, committed before its answer left. Raises LogUnavailable."""
@@ -102,86 +128,152 @@ class RequestLog:
             raise LogUnavailable(type(error).__name__) from error
 
     async def fault(self) -> str | None:
-        """Why rows cannot be written, or None."""
+        """Why rows cannot be written, or None. In relaxed mode they can without a database, as long as the spool has room."""
+        reading = asyncio.get_running_loop().run_in_executor(self._readers, self._fault)
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._fault), _MOST_WAIT_S)
+            return await asyncio.wait_for(reading, _MOST_WAIT_S)
         except TimeoutError:
-            return f"the database does not answer within {_MOST_WAIT_S} s"
+            cut_shared(self._engine)
+            return self._unless_spooled(f"the database does not answer within {_MOST_WAIT_S} s")
 
     def _fault(self) -> str | None:
+        """It may be there and be read, but take no row: that is known from the last one."""
         try:
-            return None if is_migrated(self._engine) else "the database is not migrated; run `gatehouse migrate`"
+            if not is_migrated(self._engine):
+                return "the database is not migrated; run `gatehouse migrate`"
         except SQLAlchemyError as error:
             log.warning("the request log's database cannot be used: %s", error)
-            return f"the database cannot be used: {type(error).__name__}"
+            return self._unless_spooled(f"the database cannot be used: {reason(error)}")
+        return self._unless_spooled(f"rows cannot be written: {self._broken}") if self._broken else None
+
+    def _unless_spooled(self, fault: str) -> str | None:
+        if not self._backlog:
+            return fault
+        return f"{fault}, and the spool is full" if self._backlog.spool.is_full() else None
 
     def close(self) -> None:
         """Writes what waits, then lets go of the database."""
-        self._waiting.put(_CLOSE)
+        self._line.put(_CLOSE)
         self._thread.join(_MOST_WAIT_S)
+        self._upkeep.close(_MOST_WAIT_S)
+        self._ended.set()
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        if self._backlog:
+            self._backlog.spool.close()
         self._engine.dispose()
+        cut_shared(self._engine)  # those that a reader still waits for
+
+    async def _done(self, item: Row | Work, kind: Kind | Literal["work"]) -> Any:
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(item, kind, loop.create_future())
+        timer = loop.call_later(_MOST_WAIT_S, waiting.give_up, _MOST_WAIT_S)
+        self._line.put(waiting)
+        try:
+            return await waiting.written  # type: ignore[misc]
+        finally:
+            timer.cancel()
 
     def _work(self) -> None:
-        while (first := self._waiting.get()) is not _CLOSE:
+        while (first := self._line.get()) is not _CLOSE:
+            undone, self._undone = self._undone, []
             # Whoever gave up waiting was told that nothing is recorded, and nothing is.
-            group = [(row, done) for row, done in [first, *self._more()] if not done.cancelled()]
+            group = [waiting for waiting in [*undone, first, *self._more()] if not waiting.given_up]
             if group:
                 self._commit(group)
+        self._store.close()
 
-    def _commit(self, group: list[Any]) -> None:
-        """All rows at once. If one of them is bad, each alone; if the database is gone, none: that takes long enough once."""
-        try:
-            self._insert([row for row, _ in group])
-        except SQLAlchemyError as error:
-            log.error("%d rows could not be committed: %s", len(group), error)
-            if len(group) > 1 and not isinstance(error, (OperationalError, InterfaceError)):
-                for one in group:
-                    self._commit([one])
-                return
-            for _, done in group:
-                _settle(done, LogUnavailable(type(error).__name__))
-        else:
-            for _, done in group:
-                _settle(done)
-
-    def _more(self) -> list[Any]:
+    def _more(self) -> list[Waiting]:
         """What else waits by now."""
-        more: list[Any] = []
+        more: list[Waiting] = []
         while len(more) < _MOST_ROWS_A_COMMIT - 1:
             try:
-                item = self._waiting.get_nowait()
+                item = self._line.get_nowait()
             except queue.Empty:
                 break
             if item is _CLOSE:
-                self._waiting.put(_CLOSE)
+                self._line.put(_CLOSE)
                 break
             more.append(item)
         return more
 
-    def _insert(self, rows: list[Row]) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(insert(RequestRecord), rows)
+    def _commit(self, group: list[Waiting]) -> None:
+        """All at once. If one of them is bad, each alone; if the database is gone, none: that takes long enough once."""
+        if self._backlog and self._backlog.active:
+            self._spool(group, self._backlog, "the database is gone")
+            return
+        works = [waiting for waiting in group if waiting.kind in _WORK]
+        try:
+            done = self._store.commit(
+                [waiting.item for waiting in group if waiting.kind == "row"],  # type: ignore[misc]
+                [waiting.item for waiting in group if waiting.kind == "end"],  # type: ignore[misc]
+                [waiting.item for waiting in works],  # type: ignore[misc]
+            )
+        except STORE_FAULTS as error:
+            log.error("%d rows could not be committed: %s", len(group), getattr(error, "orig", error))
+            if not is_outage(error):
+                if len(group) == 1:
+                    self._fail(group, reason(error))
+                for one in group if len(group) > 1 else ():
+                    self._commit([one])
+                return
+            self._broken = reason(error)
+            if self._backlog:
+                self._spool(group, self._backlog, self._broken)
+            else:
+                self._fail(group, self._broken)
+        else:
+            self._broken = None
+            tell([waiting for waiting in group if waiting.kind not in _WORK], "durable")
+            for waiting, result in zip(works, done, strict=True):
+                tell([waiting], result)
+
+    def _spool(self, group: list[Waiting], backlog: Backlog, fault: str) -> None:
+        """Rows can wait; of other work, callers must know now what came of it."""
+        rows = [waiting for waiting in group if waiting.kind not in _WORK]
+        self._fail([waiting for waiting in group if waiting.kind in _WORK], fault)
+        try:
+            if rows:
+                backlog.add([(waiting.kind, waiting.item) for waiting in rows])  # type: ignore[misc]
+        except SpoolFull:
+            self._fail(rows, f"{fault}, and the spool is full")
+        except (OSError, ValueError, TypeError) as error:
+            log.error("%d rows could not be spooled: %s", len(rows), error)
+            if len(rows) > 1 and not isinstance(error, OSError):
+                for one in rows:
+                    self._spool([one], backlog, fault)
+            else:
+                self._fail(rows, f"{fault}, and the spool cannot be written")
+        else:
+            tell(rows, "spooled")
+
+    def _fail(self, group: list[Waiting], fault: str) -> None:
+        for waiting in group:
+            if waiting.kind == "probe":
+                continue
+            if waiting.written is None and waiting.kind != "row" and len(self._undone) < _MOST_UNAWAITED:
+                self._undone.append(waiting)
+            elif waiting.written is None:
+                self._refused += 1
+        tell(group, LogUnavailable(fault))
+
+    def _redo(self) -> None:
+        """While rows cannot be written, one that does not stay is tried, whether anybody asks for something or not.
+
+        With it goes what could not be done before and nobody waits for.
+        """
+        if (self._broken or self._undone) and self._line.empty():
+            self._line.put(Waiting(self._probe, "probe", None))
+
+    def _probe(self, connection: Connection) -> None:
+        probe = Claim("probe", str(self.process_id), "", "", self.process_id)
+        probe.made(self._keep)(connection)
+        probe.ended(connection)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_WATCH_EVERY_S):
+            self._store.cut_if_late()
+            self._upkeep.store.cut_if_late()
 
 
-def _settle(done: Future[None], error: LogUnavailable | None = None) -> None:
-    """Tell the caller, unless it gave up waiting."""
-    if not done.set_running_or_notify_cancel():
-        return
-    if error:
-        done.set_exception(error)
-    else:
-        done.set_result(None)
-
-
-def as_payload(body: bytes) -> Any:
-    """A body as it is stored: parsed where it is JSON, as text where it is not, None where it is empty."""
-    if not body:
-        return None
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
-    if b"\\ud" not in body.lower():
-        return payload
-    # Half of a surrogate pair is no text: no database and no answer could carry it.
-    return json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))
+def _nothing(_: Any) -> None:
+    pass

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app import examples
 from app.tasks.rainfall import MOST_SCANS
@@ -35,7 +36,7 @@ class ServedModel(_Out):
 
 
 class TimingMs(_Out):
-    """Milliseconds: `queue` waiting for a thread, `run` in the graph, `encode` all else the task did."""
+    """Milliseconds: `queue` waiting for the first pass, `run` in passes of the graph, shared ones whole, `encode` all else."""
 
     encode: float
     queue: float
@@ -58,7 +59,23 @@ class SentimentRequest(_In):
         max_length=LIMITS["sentiment"]["texts"],
         description="1 to 128 texts of 1 to 20,000 characters, in English.",
     )
-    explain: Literal[False] = Field(default=False, description="Weights of words: not offered by this version.")
+    explain: bool = Field(
+        default=False,
+        description="Say what each word read adds to the verdict. The network then reads each text many times over: "
+        "that takes 30 to 130 times as long.",
+    )
+
+
+class WordWeight(_Out):
+    """What one word adds to the verdict, in its place in this text."""
+
+    text: str = Field(description="The word or symbol as sent.")
+    start: int = Field(ge=0, description="Its place in the text as sent, in characters (code points): from `start` to `end`.")
+    end: int
+    weight: float = Field(
+        description="Log-odds, positive ones speak for *positive*. All of a text add up to its log-odds less those of a text "
+        'without a word, such as `" "`.',
+    )
 
 
 class SentimentPrediction(_Out):
@@ -68,6 +85,11 @@ class SentimentPrediction(_Out):
     probability: float = Field(ge=0, le=1, description="That of *positive*.")
     tokens_read: int = Field(description="Words and symbols the model saw.")
     truncated: bool = Field(description="Whether the middle of a long text was left out.")
+    words: list[WordWeight] | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda words: words is None,
+        description="Only with `explain`: every word read, in order. Those left out of a long text are not listed.",
+    )
 
 
 class SentimentResponse(_Answer):
@@ -224,6 +246,9 @@ class ModelList(_Out):
 
     models: list[ModelDescription]
     unavailable: list[UnavailableModel]
+    log_mode: Literal["durable", "relaxed"] = Field(
+        description="While the request log's database is gone: `durable` gives no answers, `relaxed` some whose rows wait."
+    )
 
 
 class StoredRecord(_Out):
@@ -244,11 +269,18 @@ class StoredRecord(_Out):
     total_ms: float
     request_bytes: int
     response_bytes: int
-    stream: Literal["finished", "client_gone", "failed"] | None
+    stream: Literal["started", "finished", "client_gone", "failed"] | None = Field(
+        description="Of an answer in pieces: `started` from before the first one, then how it ended."
+    )
     client: str | None
     client_request_id: str | None
-    inputs: Any | None = Field(description="The body as sent, where payloads are logged.")
-    outputs: Any | None = Field(description="The answer as sent, where payloads are logged.")
+    api_key_id: str | None = Field(description="The API key it came with, where keys are asked for.")
+    replay_of: str | None = Field(description="The request whose answer was sent again, by its Idempotency-Key.")
+    inputs: Any | None = Field(
+        description="The body as sent, where payloads are logged; bytes of /v2 as the JSON they stand for; "
+        "where only hashes are, `sha256` or `hmac_sha256` of the bytes as sent."
+    )
+    outputs: Any | None = Field(description="The answer as sent, likewise.")
 
 
 class Health(_Out):

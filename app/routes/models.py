@@ -1,13 +1,11 @@
 """GET /v1/models."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
 from app.house import HouseDep
+from app.registry import Served
 from app.routes.problems import problems
-from app.runner import Runner
 from app.schemas import LIMITS, ModelDescription, ModelList, UnavailableModel
 from app.tasks import TASKS
 
@@ -18,7 +16,8 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 async def models(house: HouseDep) -> ModelList:
     """Every task with its bundle, or with the reason why it has none."""
     return ModelList(
-        models=[_description(runner) for _, runner in house.registry],
+        models=[_description(served) for _, served in house.registry],
+        log_mode=house.request_log.mode,
         unavailable=[UnavailableModel(task=task, reason=reason) for task, reason in house.registry.faults.items()],
     )
 
@@ -28,11 +27,11 @@ async def model(task: str, house: HouseDep) -> ModelDescription:
     """Version, cell, metrics, input contract, limits and card of the bundle that answers a task."""
     if task not in TASKS:
         raise HTTPException(404, f"no task {task[:40]!r}; there are {', '.join(TASKS)}")
-    return _description(house.registry.runner(task))
+    return _description(house.registry.served(task))
 
 
-def _description(runner: Runner[Any]) -> ModelDescription:
-    predictor = runner.predictor
+def _description(served: Served) -> ModelDescription:
+    predictor = served.predictor
     return ModelDescription(
         **predictor.manifest.model_dump(exclude={"format", "sha256", "settings", "vocabulary_size"}),
         provider=predictor.provider,

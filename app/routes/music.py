@@ -2,17 +2,19 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.responses import Response
 
 from app.entry import Entry
-from app.house import EntryDep, MusicDep
+from app.house import entry_of, music_of
+from app.line import Timing
+from app.routes.json_route import JsonRoute
 from app.routes.problems import problems
-from app.runner import Runner, Timing
 from app.schemas import (
     GenerateRequest,
     GenerateResponse,
@@ -22,9 +24,11 @@ from app.schemas import (
     ServedModel,
     TimingMs,
 )
-from app.tasks.music import Music, Sampling, plain
+from app.steps import StepBatcher
+from app.tasks.music import plain
+from app.tasks.sampling import Sampling
 
-router = APIRouter(prefix="/v1/music", tags=["music"])
+router = APIRouter(prefix="/v1/music", tags=["music"], route_class=JsonRoute)
 
 _STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -39,13 +43,14 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/next", summary="What may follow", responses=problems(413, 422, 500, 503))
-async def next_characters(body: NextRequest, entry: EntryDep, runner: MusicDep) -> NextResponse:
+async def next_characters(body: NextRequest, request: Request) -> NextResponse:
     """The distribution of the character after the prompt, and what the prompt itself costs in bits per character."""
-    answer, timing = await runner.call(lambda run: runner.task.next_characters(run, body.prompt, body.top_k))
-    entry.answered(runner.predictor.manifest, 1, timing)
+    music, entry = music_of(request), entry_of(request)
+    answer, timing = await music.next_characters(body.prompt, body.top_k)
+    entry.answered(music.predictor.manifest, 1, timing)
     return NextResponse(
         request_id=entry.request_id,
-        model=ServedModel.model_validate(runner.predictor.manifest),
+        model=ServedModel.model_validate(music.predictor.manifest),
         characters=[NextCharacter(character=text, probability=p) for text, p in answer.characters],
         bits_per_character=answer.bits_per_character,
         timing_ms=TimingMs.model_validate(timing),
@@ -58,46 +63,46 @@ async def next_characters(body: NextRequest, entry: EntryDep, runner: MusicDep) 
     response_model=GenerateResponse,
     responses={**_STREAMED, **problems(413, 422, 500, 503)},
 )
-async def generate(body: GenerateRequest, entry: EntryDep, runner: MusicDep) -> GenerateResponse | Response:
+async def generate(body: GenerateRequest, request: Request) -> GenerateResponse | Response:
     """The prompt and what the model adds to it, character by character.
 
     With `"stream": true`, server-sent events: `characters` as they come, last `done` with the whole answer, or `error`.
     """
-    tune = Tune(body, entry, runner)
-    if body.stream:
-        runner.task.encode(body.prompt)  # a bad prompt is refused before the stream begins
-        return EventSourceResponse(tune.events())
-    return await tune.whole()
+    generation = Generation(body, entry_of(request), music_of(request))
+    return EventSourceResponse(generation.events()) if body.stream else await generation.whole()
 
 
-class Tune:
-    """One tune being written."""
+class Generation:
+    """One tune that is asked for."""
 
-    def __init__(self, body: GenerateRequest, entry: Entry, runner: Runner[Music]) -> None:
-        self._body, self._entry, self._runner = body, entry, runner
+    def __init__(self, body: GenerateRequest, entry: Entry, music: StepBatcher) -> None:
+        self._body, self._entry, self._music = body, entry, music
         self._seed = secrets.randbits(32) if body.seed is None else body.seed
         self._sampling = Sampling(body.max_characters, body.temperature, body.top_p, self._seed)
 
     async def whole(self) -> GenerateResponse:
-        task, prompt = self._runner.task, self._body.prompt
-        pieces, timing = await self._runner.call(lambda run: list(task.continuation(run, prompt, self._sampling)))
-        return self._response(pieces, timing)
+        return self._response(*await self._music.write(self._body.prompt, self._sampling))
 
-    async def events(self) -> AsyncIterator[bytes]:
-        task, pieces = self._runner.task, list[str]()
-        stream = self._runner.stream(lambda run, gone: task.continuation(run, self._body.prompt, self._sampling, gone))
-        async for piece in stream:
-            if isinstance(piece, Timing):
-                done = self._response(pieces, piece).model_dump_json()
-                self._entry.stream_summary = done.encode()
-                yield format_sse_event(event="done", data_str=done)
-                return
-            pieces.append(piece)
-            if piece:
-                yield format_sse_event(event="characters", data_str=json.dumps({"text": piece}))
+    def events(self) -> AsyncIterator[bytes]:
+        """A bad prompt is refused before the stream begins, whose row says from then on what was asked."""
+        self._entry.answered(self._music.predictor.manifest, 1, None)
+        return self._events(self._music.stream(self._body.prompt, self._sampling))
+
+    async def _events(self, stream: AsyncGenerator[str | Timing]) -> AsyncIterator[bytes]:
+        pieces = list[str]()
+        async with aclosing(stream):
+            async for piece in stream:
+                if isinstance(piece, Timing):
+                    done = self._response(pieces, piece).model_dump_json()
+                    self._entry.stream_summary = done.encode()
+                    yield format_sse_event(event="done", data_str=done)
+                    return
+                pieces.append(piece)
+                if piece:
+                    yield format_sse_event(event="characters", data_str=json.dumps({"text": piece}))
 
     def _response(self, pieces: list[str], timing: Timing) -> GenerateResponse:
-        manifest, continuation = self._runner.predictor.manifest, "".join(pieces)
+        manifest, continuation = self._music.predictor.manifest, "".join(pieces)
         self._entry.answered(manifest, 1, timing)
         return GenerateResponse(
             request_id=self._entry.request_id,

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
-from fractions import Fraction
 
 from app.tasks.abc_rhythm import TUPLET_TIMES, Rhythm
-from app.tasks.abc_words import CHORD_GRID, length_of
+from app.tasks.abc_words import CHORD_GRID
 
 NOTES = "ABCDEFGabcdefg"
 _ACCIDENTALS = "^_="
@@ -62,7 +61,7 @@ class Body:
         self.part = ""
         self.letter = ""  # at the beginning of the line
         self.until = ""  # the character that ends what is skipped
-        self._times = Fraction(1)  # length of a chord's first note, by which that of the chord counts
+        self._inner = ""  # length of a chord's first note, by which that of the chord counts
 
     def push(self, character: str) -> None:
         """Take any next character."""
@@ -116,7 +115,7 @@ class Body:
         self.at, self.text = At.NOTE, ""
         self.pitch = letter
         self.matching, self.tied_to = self.tied_to, ""
-        self._times = Fraction(1)
+        self._inner = ""
         # A roll is three notes for abc2midi, which needs half a unit for them.
         self.rhythm.begin_note(2 if "~" in self.ornaments else 1)
         self.ornamented, self.ornaments, self.named = self.ornaments, "", False
@@ -129,7 +128,7 @@ class Body:
         elif character.isdecimal() or character == "/":
             self.text += character
             self.lone_letter = False
-            self.rhythm.sound(self.text, self._times)
+            self.rhythm.sound(self.text, self._inner)
         else:
             self.rhythm.end_note()
             self._gap(character)
@@ -200,10 +199,10 @@ class Body:
 
     def _chord(self, character: str) -> None:
         if character == "]":
-            times = length_of(self.text) or Fraction(1)
+            inner = self.text
             self._begin_note("")
-            self._times = times
-            self.rhythm.sound("", times)
+            self._inner = inner
+            self.rhythm.sound("", inner)
         elif character in NOTES or character in _ACCIDENTALS:
             self._inner_note(character)
         elif self.several == 1 and (character.isdecimal() or character == "/"):

@@ -13,25 +13,43 @@ from app.tasks.abc_words import takes_chords
 _NEEDED = frozenset("X:TMK\n0123456789/|]ABCDEFGabcdefgz ")
 
 
+class Alphabet:
+    """The vocabulary as the grammar sees it: index -> character, END at 0; made once for all tunes."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        self.characters = [END, *vocabulary[1:]]
+        self.anything = np.ones(len(vocabulary), bool)
+        self._index = {character: index for index, character in enumerate(self.characters)}
+        self.knows_abc = _NEEDED.issubset(self._index)
+        self._masks: dict[str, npt.NDArray[np.bool_]] = {}
+
+    def mask(self, characters: str) -> npt.NDArray[np.bool_]:
+        """bool [vocabulary]: which are among these characters; all, where none is. Kept: the grammar says few things."""
+        mask = self._masks.get(characters)
+        if mask is None:
+            mask = self._masks[characters] = self._make(characters)
+        return mask
+
+    def _make(self, characters: str) -> npt.NDArray[np.bool_]:
+        mask = np.zeros(len(self.characters), bool)
+        mask[[self._index[character] for character in characters if character in self._index]] = True
+        return mask if mask.any() else self.anything
+
+
 class TuneGrammar:
     """Fed with every character of one tune, prompt and all; a prompt may hold anything, what follows is well-formed.
 
     A vocabulary without the characters that a tune needs is not constrained.
     """
 
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        """`vocabulary` is index -> character; index 0 is the mark of a tune's end."""
-        self._characters = [END, *vocabulary[1:]]
-        self._index = {character: index for index, character in enumerate(self._characters)}
-        self._anything = np.ones(len(vocabulary), bool)
-        self._knows_abc = _NEEDED.issubset(self._index)
-        self._masks: dict[str, npt.NDArray[np.bool_]] = {}
+    def __init__(self, alphabet: Alphabet) -> None:
+        self._alphabet = alphabet
         self._header = Header()
         self._body: Body | None = None
 
     def push(self, index: int) -> None:
         """Take the next character, whether it was allowed or not."""
-        character = self._characters[index]
+        character = self._alphabet.characters[index]
         if character == END:
             self._header, self._body = Header(), None
         elif self._body is None:
@@ -55,16 +73,8 @@ class TuneGrammar:
 
     def allowed(self, characters_left: int) -> npt.NDArray[np.bool_]:
         """bool [vocabulary], never all false: what may come next when so many characters are left, the end counted as one."""
-        if not self._knows_abc:
-            return self._anything
+        if not self._alphabet.knows_abc:
+            return self._alphabet.anything
         body = self._body
         characters = permitted(body, characters_left) if body else self._header.permitted(characters_left)
-        mask = self._masks.get(characters)
-        if mask is None:
-            mask = self._masks[characters] = self._mask(characters)
-        return mask
-
-    def _mask(self, characters: str) -> npt.NDArray[np.bool_]:
-        mask = np.zeros(len(self._characters), bool)
-        mask[[self._index[character] for character in characters if character in self._index]] = True
-        return mask if mask.any() else self._anything
+        return self._alphabet.mask(characters)

@@ -1,6 +1,7 @@
 """The length of the note that is being read: between what it has to lie, and what it does to the bar."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 from app.tasks.abc_bars import Bars
 from app.tasks.abc_words import LONGEST, bar_ticks, length_of, unit_ticks
@@ -56,22 +57,20 @@ class Rhythm:
         self.graced, self.graces, self.broken_quarters = self.graces, 0, 0
         self.sound("")
 
-    def sound(self, text: str, times: Fraction = Fraction(1)) -> None:
-        """Count the note that was begun, with the length that its text tells by now."""
-        length, bars = length_of(text), self.bars
-        if length is None:
+    def sound(self, text: str, inner: str = "") -> None:
+        """Count the note that was begun, with the length that its text tells by now, times that of a chord's `inner` note."""
+        measured, bars = _measured(text, inner, self.unit, self.tuplet_of), self.bars
+        if measured is None:
             bars.free = True
             return
-        length *= times
-        ticks = length * self.unit
+        ticks, length_quarters = measured
         if self.tuplet_of:
-            ticks *= Fraction(TUPLET_TIMES[self.tuplet_of], self.tuplet_of)
-            self._tuplet_quarters = int(length * 4)
-        bars.played = self._start + int(ticks)
+            self._tuplet_quarters = length_quarters
+        bars.played = self._start + ticks
         # A prompt's bar may be too long already, or leave less than any note.
         odd = not self.tuplet_left and 0 < bars.rest < self.unit // 4
         bars.free = self._was_free or bars.played > bars.full or odd
-        quarters = 0 if self.tuplet_of or self._second or self.hornpipe else int(length * 4)
+        quarters = 0 if self.tuplet_of or self._second or self.hornpipe else length_quarters
         self.breakable_quarters = quarters if quarters <= self.room_quarters() else 0
 
     def end_note(self) -> None:
@@ -87,3 +86,14 @@ class Rhythm:
             bars.free = bars.free or not bars.full
         elif field == "L":
             self.unit = unit_ticks(text, bars.full)
+
+
+@lru_cache(maxsize=1024)
+def _measured(text: str, inner: str, unit: int, tuplet: int) -> tuple[int, int] | None:
+    """Ticks, and quarters of the unit without the tuplet, rounded down. None if the text is no length."""
+    length = length_of(text)
+    if length is None:
+        return None
+    length *= length_of(inner) or 1
+    times = Fraction(TUPLET_TIMES[tuplet], tuplet) if tuplet else 1
+    return int(length * unit * times), int(length * 4)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.tasks import rain_physics
-from app.tasks.task import Run, Tensors, by_length, pad
+from app.tasks.task import Batchable, Run, Tensors, pad
 
 _SUFFIXES = ("", "_5x5_10th", "_5x5_50th", "_5x5_90th")
 _UNITS = {"Ref": "dBZ", "RefComposite": "dBZ", "RhoHV": "1", "Zdr": "dB", "Kdp": "degrees/km"}
@@ -23,7 +23,6 @@ FEATURES = PLAIN_FEATURES | MEASUREMENTS | {f"{name}_present": "0 or 1" for name
 """What the network sees of a scan, in order, with units. `contribution_mm` stays unscaled: it adds up to Marshall-Palmer."""
 
 MOST_SCANS = 60
-_HOURS_A_PASS = 64
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,21 @@ def interval_mm(
     return np.stack([low, middle, high], axis=1)
 
 
-class Rainfall:
+@dataclass(frozen=True)
+class EncodedHour:
+    """features: float32 [scans, FEATURES], scaled; a missing value is 0, the mean, and its `_present` feature says so."""
+
+    features: npt.NDArray[np.float32]
+    hour: Hour
+
+
+class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
     """The task, from the scaler (mean and deviation of every feature, in FEATURES order) and what widens the interval."""
 
     name = "rainfall"
+    few_items = 16
+    most_items = 64
+    most_steps = 1024
 
     def __init__(self, mean: Sequence[float], deviation: Sequence[float], widening: Mapping[str, float] | None = None) -> None:
         self._mean = np.array(mean, dtype=np.float32)
@@ -142,23 +152,25 @@ class Rainfall:
         mean, deviation = ([feature[name] for feature in scaler] for name in ("mean", "deviation"))
         return cls(mean, deviation, settings.get("interval_widening"))
 
-    def encode(self, hour: Hour) -> npt.NDArray[np.float32]:
-        """float32 [scans, FEATURES], scaled; a missing value is 0, the mean, and its `_present` feature says so."""
-        scaled = (features(hour) - self._mean) / self._deviation
-        return np.asarray(np.nan_to_num(scaled, nan=0.0), dtype=np.float32)
+    def guess_length(self, raw: Hour) -> int:
+        return len(raw.minutes_past)
 
-    def feeds(self, hours: Sequence[npt.NDArray[np.float32]]) -> Tensors:
+    def encode(self, raw: Hour) -> EncodedHour:
+        scaled = (features(raw) - self._mean) / self._deviation
+        return EncodedHour(np.asarray(np.nan_to_num(scaled, nan=0.0), dtype=np.float32), raw)
+
+    def length(self, encoded: EncodedHour) -> int:
+        return len(encoded.features)
+
+    def feeds(self, items: Sequence[EncodedHour]) -> Tensors:
         """scans: float32 [batch, time, FEATURES]; lengths: int32 [batch]."""
-        scans, lengths = pad(hours)
+        scans, lengths = pad([item.features for item in items])
         return {"scans": scans, "lengths": lengths}
 
-    def answer(self, run: Run, hours: Sequence[Hour]) -> list[RainPrediction]:
-        encoded = [self.encode(hour) for hour in hours]
-        quantiles = np.zeros((len(encoded), 3))
-        for group in by_length([len(hour) for hour in encoded], _HOURS_A_PASS):
-            quantiles[group] = run(self.feeds([encoded[index] for index in group]))["quantiles_mm"]
+    def predictions(self, items: Sequence[EncodedHour], outputs: Tensors) -> list[RainPrediction]:
+        hours = [item.hour for item in items]
         used = [int(np.isfinite(hour.reflectivity_dbz).sum()) for hour in hours]
-        rows = interval_mm(quantiles, np.array(used, dtype=np.int64) > 0, self._widening).tolist()
+        rows = interval_mm(outputs["quantiles_mm"], np.array(used) > 0, self._widening).tolist()
         return [
             RainPrediction(middle, (low, high), scans, baselines_mm(hour))
             for hour, scans, (low, middle, high) in zip(hours, used, rows, strict=True)

@@ -5,6 +5,7 @@ also shown this guess and how far it held so far (the match model of PAQ compres
 al. 2017, found by lookup instead of attention).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,7 +21,7 @@ _MISS_CLASSES = 3
 TRUST_CLASSES = 1 + _MISS_CLASSES * len(_HELD)
 """0: no guess. Else by how many guesses held in a row, and by how many were wrong since the place was found: none, 1, more."""
 
-_CLASS_OF_HELD = np.searchsorted(_HELD, np.arange(_HELD[-1] + 1), side="right") - 1
+_CLASS_OF_HELD = [bisect_right(_HELD, held) - 1 for held in range(_HELD[-1] + 1)]
 
 
 class Recall:
@@ -37,14 +38,14 @@ class Recall:
         if self._place >= 0:
             self._judge(character)
         self._read.append(character)
-        if self._held < _ORDER and len(self._read) >= _ORDER:
-            self._look()
-        latest = tuple(self._read[-_ORDER:])
-        if len(latest) == _ORDER:
+        if len(self._read) >= _ORDER:
+            latest = tuple(self._read[-_ORDER:])
+            if self._held < _ORDER:
+                self._look(latest)
             self._after[latest] = len(self._read)
         if self._place < 0 or self._in_a_loop():
             return 0, 0
-        held = int(_CLASS_OF_HELD[min(self._held, _HELD[-1])])
+        held = _CLASS_OF_HELD[min(self._held, _HELD[-1])]
         return self._read[self._place], 1 + _MISS_CLASSES * held + min(self._missed, _MISS_CLASSES - 1)
 
     def _in_a_loop(self) -> bool:
@@ -59,9 +60,9 @@ class Recall:
             self._held, self._missed = 0, self._missed + 1
         self._place += 1
 
-    def _look(self) -> None:
+    def _look(self, latest: tuple[int, ...]) -> None:
         """After a wrong guess: another place where the latest characters stood, else the old one, for a few trials."""
-        found = self._after.get(tuple(self._read[-_ORDER:]))
+        found = self._after.get(latest)
         if found is not None and found != self._place:
             self._place, self._held, self._missed = found, _ORDER, 0
         elif self._missed > _MOST_MISSES:

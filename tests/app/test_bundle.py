@@ -1,6 +1,5 @@
 """A damaged bundle is refused with the file and the reason, whatever the damage."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,25 +10,7 @@ import pytest
 
 from app.bundle import BundleError, current_folder, read_bundle, seal_bundle, set_current
 from app.predictor import load_predictor
-
-
-@pytest.fixture
-def folder(tiny_models: Path, tmp_path: Path) -> Path:
-    """A copy of the sentiment bundle, to be damaged."""
-    return Path(shutil.copytree(current_folder(tiny_models, "sentiment"), tmp_path / "bundle"))
-
-
-def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change the manifest."""
-    manifest = json.loads((folder / "bundle.json").read_text())
-    change(manifest)
-    (folder / "bundle.json").write_text(json.dumps(manifest))
-
-
-def replace(folder: Path, name: str, content: bytes) -> None:
-    """Change a file and its checksum with it."""
-    (folder / name).write_bytes(content)
-    edit(folder, lambda manifest: manifest["sha256"].update({name: hashlib.sha256(content).hexdigest()}))
+from tests.app.damage import edit, replace
 
 
 def change_golden(folder: Path) -> None:
@@ -39,30 +20,31 @@ def change_golden(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "no manifest": (lambda f: (f / "bundle.json").unlink(), "bundle.json: No such file"),
+    "no manifest": (lambda f: (f / "bundle.json").unlink(), "bundle.json: not readable: No such file"),
     "manifest cut short": (lambda f: (f / "bundle.json").write_text('{"format": 1'), "bundle.json: no JSON"),
     "manifest is a list": (lambda f: (f / "bundle.json").write_text("[]"), "format 'list' is unknown"),
     "manifest nested beyond reason": (lambda f: (f / "bundle.json").write_text("[" * 100_000), "bundle.json: no JSON"),
     "format of the future": (lambda f: edit(f, lambda m: m.update(format=2)), "format 2 is unknown, expected 1"),
     "unknown task": (lambda f: edit(f, lambda m: m.update(task="chess")), "bundle.json: task"),
-    "missing file": (lambda f: (f / "vocab.json").unlink(), "vocab.json: No such file"),
+    "missing file": (lambda f: (f / "vocab.json").unlink(), "vocab.json: not readable: No such file"),
     "changed file": (lambda f: (f / "card.md").write_text("better!"), "card.md: SHA-256 is"),
     "truncated graph": (lambda f: (f / "model.onnx").write_bytes(b"\x08"), "model.onnx: SHA-256 is"),
     "graph without checksum": (lambda f: edit(f, lambda m: m["sha256"].pop("model.onnx")), "no checksum for model.onnx"),
-    "path out of the folder": (lambda f: edit(f, lambda m: m["sha256"].update({"../x": "0"})), "is not the plain name"),
+    "path out of the folder": (lambda f: edit(f, lambda m: m["sha256"].update({"../x": "0"})), "lists '../x', a bundle holds"),
     "vocabulary too short": (lambda f: replace(f, "vocab.json", b'["<pad>"]'), "vocab.json: 1 entries"),
     "vocabulary is no list": (lambda f: replace(f, "vocab.json", b"{}"), "vocab.json: dict"),
     "no golden case": (lambda f: replace(f, "golden.json", b'{"tolerance": 1, "cases": []}'), "golden.json: cases"),
-    "graph is rubbish": (lambda f: replace(f, "model.onnx", b"rubbish"), "model.onnx: onnxruntime cannot load it"),
+    "graph is rubbish": (lambda f: replace(f, "model.onnx", b"rubbish"), "model.onnx: no ONNX file"),
     "graph is empty": (lambda f: replace(f, "model.onnx", b""), "model.onnx: onnxruntime cannot load it"),
     "other shape": (lambda f: edit(f, lambda m: m["inputs"]["ids"].update(shape=["batch", 7])), "model.onnx: its inputs are"),
     "other dtype": (lambda f: edit(f, lambda m: m["outputs"]["logit"].update(dtype="int64")), "model.onnx: its outputs are"),
     "other name": (lambda f: edit(f, lambda m: m["inputs"].update(x=m["inputs"].pop("ids"))), "model.onnx: its inputs are"),
+    "input that may be left out": (lambda f: edit(f, lambda m: m["inputs"].pop("explain")), "model.onnx: its inputs are"),
     "settings missing": (lambda f: edit(f, lambda m: m["settings"].clear()), "settings or vocabulary do not fit"),
     "golden answer differs": (change_golden, "golden.json: case 0 gives"),
     "golden input is no text": (
         lambda f: replace(f, "golden.json", b'{"tolerance": 1, "cases": [{"input": 5, "numbers": [0]}]}'),
-        "golden.json: case 0 fails: TypeError",
+        "golden.json: case 0 fails: AttributeError",
     ),
 }
 

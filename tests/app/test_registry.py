@@ -22,14 +22,14 @@ def damaged(tiny_models: Path, tmp_path: Path) -> Path:
     return models
 
 
-def test_each_task_has_a_runner_or_a_reason(damaged: Path) -> None:
-    registry = Registry.load(damaged, "auto", cpus=1, most_requests=4)
+def test_each_task_is_served_or_has_a_reason(damaged: Path) -> None:
+    registry = Registry.load(damaged, "auto", cpus=1, observe=lambda _task, _pass: None)
     assert [task for task, _ in registry] == ["sentiment", "rainfall"]
     assert "vocab.json: SHA-256" in registry.faults["music"]
     with pytest.raises(TaskUnavailable):
-        registry.runner("music")
+        registry.served("music")
     with pytest.raises(KeyError):
-        registry.runner("chess")
+        registry.served("chess")
     registry.close()
 
 
@@ -54,6 +54,6 @@ def test_cuda_asked_for_where_there_is_none_is_a_fault_that_says_so(tiny_models:
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine has CUDA")
-    registry = Registry.load(tiny_models, "cuda", cpus=1, most_requests=4)
+    registry = Registry.load(tiny_models, "cuda", cpus=1, observe=lambda _task, _pass: None)
     assert set(registry.faults) == {"sentiment", "rainfall", "music"}
     assert "provider 'cuda' is asked for" in registry.faults["music"]

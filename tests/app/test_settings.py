@@ -13,7 +13,9 @@ def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     return Settings(_env_file=None)
 
 
-@pytest.mark.parametrize(("spelling", "means"), [("on", "on"), ("1", "on"), ("TRUE", "on"), ("off", "off"), ("0", "off")])
+@pytest.mark.parametrize(
+    ("spelling", "means"), [("on", "on"), ("1", "on"), ("TRUE", "on"), ("off", "off"), ("0", "off"), ("hashed", "hashed")]
+)
 def test_payload_logging_is_switched_by_any_usual_word(monkeypatch: pytest.MonkeyPatch, spelling: str, means: str) -> None:
     assert settings(monkeypatch, LOG_PAYLOADS=spelling).log_payloads == means
 

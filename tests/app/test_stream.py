@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app import examples
-from app.tasks.music import Music
+from app.predictor import Predictor
 
 REQUEST = {**examples.MUSIC_GENERATE, "max_characters": 50, "stream": True}
 
@@ -47,12 +47,12 @@ def test_a_finished_stream_is_recorded_as_such(client: httpx.Client) -> None:
 def test_a_client_that_leaves_is_recorded_and_its_work_stops(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
 
-    def draw_slowly(*_: Any) -> int:
+    def draw_slowly(log_p: Any, *_: Any) -> list[int]:
         time.sleep(0.002)
         drawn.append(1)
-        return 1  # never the end of the tune
+        return [1] * len(log_p)  # never the end of the tune
 
-    monkeypatch.setattr("app.tasks.music.draw", draw_slowly)
+    monkeypatch.setattr("app.tasks.tune.draw", draw_slowly)
     with client.stream("POST", "/v1/music/generate", json={**REQUEST, "max_characters": 5_000}) as answer:
         next(answer.iter_lines())
     record = _record(client, answer.headers["x-request-id"])
@@ -64,7 +64,7 @@ def test_a_client_that_leaves_is_recorded_and_its_work_stops(client: httpx.Clien
 def test_a_failure_on_the_way_ends_the_stream_with_an_error_event(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Music.read
+    whole = Predictor.run
     steps = 0
 
     def fail_later(*args: Any) -> Any:
@@ -74,7 +74,7 @@ def test_a_failure_on_the_way_ends_the_stream_with_an_error_event(
             raise ZeroDivisionError("secret")
         return whole(*args)
 
-    monkeypatch.setattr(Music, "read", fail_later)
+    monkeypatch.setattr(Predictor, "run", fail_later)
     answer = client.post("/v1/music/generate", json=REQUEST)
     name, problem = events(answer.text)[-1]
     assert name == "error"

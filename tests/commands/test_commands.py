@@ -73,6 +73,8 @@ def test_predictions_without_a_server(gatehouse: Command, tiny_models: Path, tmp
     code, out, _ = gatehouse("predict", "sentiment", "good", "bad", "--models", tiny_models)
     assert code == 0
     assert [set(json.loads(line)) for line in out.splitlines()] == [{"label", "probability", "tokens_read", "truncated"}] * 2
+    explained = gatehouse("predict", "sentiment", "good", "bad", "--explain", "--models", tiny_models)[1].splitlines()
+    assert [json.loads(line).pop("words")[0]["text"] for line in explained] == ["good", "bad"]
     (tmp_path / "hours.json").write_text(json.dumps(examples.RAINFALL))
     _, out, _ = gatehouse("predict", "rainfall", "hours.json", "--models", tiny_models)
     assert json.loads(out)["scans_used"] == 3

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.tasks.abc_grammar import TuneGrammar
+from app.tasks.abc_grammar import Alphabet, TuneGrammar
 
 END = "\0"
 CHARACTERS = sorted({"\n", " ", *string.digits, *string.ascii_letters, *string.punctuation})
@@ -22,7 +22,7 @@ unhurried = settings(deadline=None, max_examples=30)
 
 
 def after(text: str) -> TuneGrammar:
-    grammar = TuneGrammar(VOCABULARY)
+    grammar = TuneGrammar(Alphabet(VOCABULARY))
     for character in text:
         grammar.push(INDEX[character])
     return grammar
@@ -35,7 +35,7 @@ def may_follow(text: str, left: int = PLENTY) -> set[str]:
 
 def refused_at(text: str) -> int | None:
     """The position of the first character that the grammar would not have allowed, or None; the end counts as one."""
-    grammar = TuneGrammar(VOCABULARY)
+    grammar = TuneGrammar(Alphabet(VOCABULARY))
     for position, character in enumerate([*text, END]):
         if not grammar.allowed(PLENTY)[INDEX[character]]:
             return position
@@ -196,7 +196,7 @@ def test_odd_prompts_do_no_harm(prompt: str) -> None:
 
 
 def test_a_vocabulary_without_the_characters_of_a_tune_is_not_constrained() -> None:
-    grammar = TuneGrammar(["<boundary>", *"ABC|"])
+    grammar = TuneGrammar(Alphabet(["<boundary>", *"ABC|"]))
     grammar.push(1)
     assert grammar.allowed(5).all()
 

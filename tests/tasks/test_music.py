@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.tasks.music import BOUNDARY, BOUNDARY_MARK, Music, Sampling, draw, log_softmax
+from app.tasks.music import BOUNDARY_MARK, Music
+from app.tasks.sampling import Sampling
 from app.tasks.task import InvalidInput, Run, Tensors
+from app.tasks.tune import BOUNDARY
 
 VOCABULARY = [BOUNDARY_MARK, *"ABCDEFG|\n"]
 SIZE = len(VOCABULARY)
 STATE = {"h": [2, 3], "c": [2, 3]}
 unhurried = settings(deadline=None)
 PROMPTS = st.text(alphabet="ABCDEFG|\n", min_size=1, max_size=20)
-LOGITS = st.lists(st.floats(-8, 8), min_size=1, max_size=12)
 
 
 def music() -> Music:
@@ -104,7 +105,9 @@ def test_an_unknown_character_is_refused_with_its_position(text: str, character:
 
 
 def test_the_state_starts_as_zeros_of_the_graphs_shape() -> None:
-    state = music().start().state
+    model = uniform()
+    music().next_characters(model, "A", top_k=1)
+    state = {name: model.passes[0][name] for name in STATE}
     assert {name: (array.shape, array.dtype.name) for name, array in state.items()} == {
         "h": ((2, 1, 3), "float32"),
         "c": ((2, 1, 3), "float32"),
@@ -194,79 +197,16 @@ def test_a_longer_tune_begins_as_the_shorter_one() -> None:
     assert sampled(never_ends, most=20)[:8] == sampled(never_ends, most=8)
 
 
-@unhurried
-@given(LOGITS, st.integers(0, 1000))
-def test_a_tiny_nucleus_takes_the_likeliest(logits: list[float], seed: int) -> None:
-    array = np.array(logits, np.float32)
-    index = draw(array, Sampling(1, 1.0, 1e-9, seed), np.random.default_rng(seed))
-    assert array[index] == pytest.approx(array.max(), abs=1e-6)
-
-
-@unhurried
-@given(LOGITS, st.integers(0, 1000))
-def test_a_tiny_temperature_takes_one_of_the_likeliest(logits: list[float], seed: int) -> None:
-    array = np.array(logits, np.float32)
-    index = draw(array, Sampling(1, 1e-9, 1.0, seed), np.random.default_rng(seed))
-    assert array[index] == pytest.approx(array.max(), abs=1e-6)
-
-
-@unhurried
-@given(LOGITS, st.floats(0.01, 1.0), st.floats(0.1, 5.0), st.integers(0, 1000))
-def test_a_draw_stays_in_the_smallest_set_of_the_mass_asked_for(
-    logits: list[float], top_p: float, temperature: float, seed: int
-) -> None:
-    index = draw(np.array(logits, np.float32), Sampling(1, temperature, top_p, seed), np.random.default_rng(seed))
-    weights = np.exp(np.array(logits, np.float32).astype(np.float64) / temperature)
-    p = weights / weights.sum()
-    # Those likelier than the one drawn must not have the mass already.
-    assert p[p > p[index] * (1 + 1e-9)].sum() < top_p + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("temperature", "top_p", "expected"),
-    [
-        (1.0, 1.0, [0.5, 0.3, 0.15, 0.05]),
-        (1.0, 0.8, [0.625, 0.375, 0, 0]),
-        (1.0, 0.81, [0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0]),
-        (0.5, 1.0, [0.25 / 0.365, 0.09 / 0.365, 0.0225 / 0.365, 0.0025 / 0.365]),
-        (1e6, 1.0, [0.25, 0.25, 0.25, 0.25]),
-    ],
-    ids=["as they are", "nucleus of two", "nucleus of three", "half the temperature", "hot"],
-)
-def test_characters_are_drawn_as_often_as_temperature_and_nucleus_say(
-    temperature: float, top_p: float, expected: list[float]
-) -> None:
-    log_p = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
-    # A nucleus of exactly 0.8 would hang on the rounding of float32.
-    sampling, chance = Sampling(1, temperature, top_p - 1e-6 if top_p < 1 else 1.0, 0), np.random.default_rng(0)
-    drawn = np.bincount([draw(log_p, sampling, chance) for _ in range(4000)], minlength=4) / 4000
-    assert drawn.tolist() == pytest.approx(expected, abs=0.03)
-    assert [share == 0 for share in drawn] == [share == 0 for share in expected]
-
-
-def test_one_draw_takes_one_random_number() -> None:
-    chance, same = np.random.default_rng(3), np.random.default_rng(3)
-    draw(np.zeros(5, np.float32), Sampling(1, 1.0, 0.5, 0), chance)
-    same.random()
-    assert chance.random() == same.random()
-
-
-@unhurried
-@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=9))
-def test_log_softmax_is_a_distribution_however_large_the_logits(logits: list[float]) -> None:
-    log_p = log_softmax(np.array([logits], np.float32))
-    assert np.exp(log_p.astype(np.float64)).sum() == pytest.approx(1.0, abs=1e-4)
-    assert np.isfinite(log_p).all()
-
-
-def test_log_softmax_by_hand() -> None:
-    log_p = log_softmax(np.log(np.array([[1.0, 3.0], [2.0, 2.0]], np.float32)))
-    assert np.exp(log_p).tolist() == [pytest.approx([0.25, 0.75]), pytest.approx([0.5, 0.5])]
-
-
 def test_a_task_is_made_from_the_settings_of_a_bundle() -> None:
     task = Music.from_bundle({"state": {"h": [1, 7]}}, VOCABULARY)
-    assert task.start().state["h"].shape == (1, 1, 7)
+    passes: list[Tensors] = []
+
+    def run(feeds: Tensors) -> Tensors:
+        passes.append(feeds)
+        return {"logits": np.zeros((1, 2, SIZE), np.float32), "next_h": feeds["h"]}
+
+    task.next_characters(run, "A", top_k=1)
+    assert passes[0]["h"].shape == (1, 1, 7)
     assert task.encode("A").tolist() == [BOUNDARY, 1]
 
 

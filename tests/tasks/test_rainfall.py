@@ -135,7 +135,7 @@ def test_the_contributions_sum_to_the_estimate_and_count_the_scans_used(scans: l
     (prediction,) = unscaled().answer(SumsOfScans(), [one])
     assert prediction.scans_used == sum(scan["Ref"] is not None for scan in scans)
     assert prediction.baselines_mm["marshall_palmer"] >= 0
-    contribution = column(unscaled().encode(one), "contribution_mm")
+    contribution = column(unscaled().encode(one).features, "contribution_mm")
     assert sum(contribution) == pytest.approx(prediction.baselines_mm["marshall_palmer"], rel=1e-4, abs=1e-6)
 
 
@@ -164,7 +164,7 @@ def test_features_are_scaled_and_a_missing_one_becomes_the_mean() -> None:
     scaler = [{"name": name, "mean": 0.0, "deviation": 1.0} for name in NAMES]
     scaler[NAMES.index("Ref")] |= {"mean": 20.0, "deviation": 5.0}
     scaler[NAMES.index("radardist_km")] |= {"mean": 4.0, "deviation": 2.0}
-    encoded = Rainfall.from_bundle({}, scaler).encode(hour((15, 30.0), (45, None)))
+    encoded = Rainfall.from_bundle({}, scaler).encode(hour((15, 30.0), (45, None))).features
     assert column(encoded, "Ref") == [2.0, 0.0]
     assert column(encoded, "Ref_present") == [1.0, 0.0]
     assert column(encoded, "radardist_km") == [3.0, 3.0]

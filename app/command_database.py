@@ -1,0 +1,31 @@
+"""The database that a command works on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+UrlOption = Annotated[str | None, typer.Option(help="The database. Default: GATEHOUSE_DATABASE_URL.")]
+
+
+@contextmanager
+def migrated(url: str | None) -> "Iterator[Engine]":
+    """The engine of a migrated database. Raises ValueError for any other, and for one that fails."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.database import is_migrated, make_engine
+    from app.settings import Settings
+
+    engine = make_engine(url or Settings().database_url)
+    try:
+        if not is_migrated(engine):
+            raise ValueError("the database is not migrated; run `gatehouse migrate`")
+        yield engine
+    except SQLAlchemyError as error:
+        raise ValueError(f"the database cannot be used: {type(error).__name__}") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,115 @@
+"""A Reply: an answer on its way out."""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi.sse import format_sse_event
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Send
+
+from app.entry import Entry
+from app.errors import Refusal
+from app.idempotency import Answer
+from app.request_log import Place
+from app.waiting import LogUnavailable
+
+REPLAYED = (b"idempotent-replayed", b"true")
+
+
+class Reply:
+    """It is held until `release`; of a stream, only the last piece is, and its first waits for `begin_stream`."""
+
+    def __init__(self, entry: Entry, send: Send, begin_stream: Callable[[Entry], Awaitable[Place]]) -> None:
+        self.entry, self._send, self._begin_stream = entry, send, begin_stream
+        self._start: Message | None = None
+        self._own_headers: list[tuple[bytes, bytes]] = []
+        self._body = bytearray()
+        self.ended = False
+
+    async def send(self, message: Message) -> None:
+        """What the application calls. Raises LogUnavailable for a stream that cannot be recorded."""
+        if message["type"] == "http.response.start":
+            await self._begin(message)
+            return
+        body = message.get("body", b"")
+        self.entry.response_bytes += len(body)
+        self.ended = not message.get("more_body", False)
+        if self.entry.stream and body:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        elif not self.entry.stream:
+            self._body += body
+
+    async def refuse(self, refused: Refusal) -> None:
+        """A problem document in place of what is held, or as one more event of a stream that has begun."""
+        entry = self.entry
+        entry.failed(refused.code)
+        if entry.stream:
+            entry.stream = "failed"
+            data = json.dumps(refused.problem(entry.request_id).model_dump(exclude_none=True))
+            await self.send({"type": "http.response.body", "body": format_sse_event(event="error", data_str=data)})
+            return
+        self._body.clear()
+        entry.response_bytes = 0
+        response = refused.response(entry)
+        await self.send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await self.send({"type": "http.response.body", "body": bytes(response.body)})
+
+    async def replay(self, answer: Answer) -> None:
+        """The answer that the same request got before."""
+        self.entry.replay_of, self.entry.error_code = answer.request_id, answer.error_code
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.stored["headers"]]
+        body = answer.stored["body"]
+        content = base64.b64decode(body) if answer.stored["base64"] else body.encode()
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": [*headers, REPLAYED]})
+        await self.send({"type": "http.response.body", "body": content})
+
+    def kept(self) -> dict[str, Any]:
+        """All that `replay` needs, as JSON."""
+        headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in self._own_headers]
+        try:
+            return {"headers": headers, "body": self._body.decode(), "base64": False}
+        except UnicodeDecodeError:
+            return {"headers": headers, "body": base64.b64encode(self._body).decode(), "base64": True}
+
+    def outputs(self) -> bytes:
+        """What is logged of the answer: its body; of a stream, what the route made of it."""
+        return self.entry.stream_summary if self.entry.stream else bytes(self._body)
+
+    def mark(self, place: Place) -> None:
+        """Says in the answer where its row is."""
+        if self._start:
+            self._start["headers"].append(_marked(place))
+
+    async def release(self) -> None:
+        """Let the rest go; nothing, where the client left before the application had begun to answer."""
+        if self.entry.stream:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self._start:
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": bytes(self._body)})
+
+    async def _begin(self, message: Message) -> None:
+        entry, headers = self.entry, MutableHeaders(scope=message)
+        if entry.claim:
+            self._own_headers = [*headers.raw]
+        headers["X-Request-ID"] = entry.request_id
+        if entry.client_request_id:
+            headers["X-Client-Request-Id"] = entry.client_request_id
+        headers.raw.extend(entry.headers)
+        entry.status = message["status"]
+        if not headers.get("content-type", "").startswith("text/event-stream"):
+            self._start = message
+            return
+        entry.stream = "started"
+        try:
+            headers.raw.append(_marked(await self._begin_stream(entry)))
+        except LogUnavailable:
+            entry.stream, entry.status = None, 0
+            raise
+        await self._send(message)
+
+
+def _marked(place: Place) -> tuple[bytes, bytes]:
+    return b"x-gatehouse-log", place.encode()

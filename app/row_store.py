@@ -1,0 +1,171 @@
+"""The RowStore: one connection that stays open, over which rows are committed with few Python instructions each.
+
+SQLite takes the rows one by one through a prepared statement. PostgreSQL takes all of a commit as one JSON text and makes rows
+of it: one statement, prepared once, whatever their number.
+"""
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Dialect, Engine, Table, Text, bindparam, cast, column, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from app.database import cut, is_sqlite, take_out
+from app.request_record import RequestRecord, Row
+
+log = logging.getLogger(__name__)
+
+STORE_FAULTS = (SQLAlchemyError, ValueError, TypeError, OverflowError)
+"""What a commit may raise. Those that are not SQLAlchemy's come from values that the driver cannot carry."""
+
+_TABLE: Table = RequestRecord.__table__  # type: ignore[assignment]
+_COLUMNS = [field.name for field in _TABLE.columns]
+_EMPTY: Row = dict.fromkeys(_COLUMNS)
+_PAYLOADS = [field.name for field in _TABLE.columns if isinstance(field.type, JSON)]
+_LATE_S = 0.5  # so much longer than its limit a statement may take before its connection is cut
+
+Work = Callable[[Connection], Any]
+"""Something else to do within a commit."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database is the matter, and not the rows: then each alone would fail, too."""
+    if isinstance(error, (DataError, IntegrityError)):
+        return False
+    return isinstance(error, SQLAlchemyError)
+
+
+def reason(error: Exception) -> str:
+    """What the database said, without what only its operator should see: PostgreSQL names hosts and roles."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause) if isinstance(cause, sqlite3.Error) else type(cause).__name__
+
+
+class RowStore:
+    """Used by one thread; only `cut_if_late` is for another."""
+
+    def __init__(self, engine: Engine, most_s: float, process_id: int | None = None) -> None:
+        """A statement ends after `most_s`; `are_alive` knows `process_id` while it is connected."""
+        self._engine, self._most_s, self._process_id = engine, most_s, process_id
+        self._insert = (_SqliteInsert if is_sqlite(engine) else _PostgresInsert)(engine.dialect)
+        self._connection: Connection | None = None
+        self._busy_since_s: float | None = None
+
+    def commit(self, rows: Sequence[Row], ends: Sequence[Row] = (), works: Sequence[Work] = ()) -> list[Any]:
+        """Inserts rows, updates the rows whose streams ended, then works; all or nothing. What the works returned.
+
+        Rows that are there already stay as they are. So a connection found dead, as after a restart of the database, is
+        replaced and everything done again, once. Raises STORE_FAULTS.
+        """
+        was_open, started_s = self._connection is not None, time.monotonic()
+        self._busy_since_s = started_s
+        try:
+            return self._commit(rows, ends, works)
+        except DBAPIError as error:
+            if not (was_open and error.connection_invalidated) or time.monotonic() - started_s > self._most_s / 2:
+                raise
+            return self._commit(rows, ends, works)
+        finally:
+            self._busy_since_s = None
+
+    def cut_if_late(self) -> None:
+        """Ends a connection on which nothing comes back; whoever waits for it gets an error."""
+        since_s, connection = self._busy_since_s, self._connection
+        if since_s and connection and time.monotonic() - since_s > self._most_s + _LATE_S:
+            log.error("the database has not answered for %.1f s: its connection is cut", self._most_s + _LATE_S)
+            cut(connection)
+
+    def close(self) -> None:
+        """Nobody else gets the connection: its settings are for this one."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.invalidate()
+            connection.close()
+
+    def _commit(self, rows: Sequence[Row], ends: Sequence[Row], works: Sequence[Work]) -> list[Any]:
+        try:
+            connection = self._connection or self._open()
+            if rows:
+                self._insert(connection, rows)
+            for end in ends:
+                changes = {name: value for name, value in end.items() if name != "request_id"}
+                connection.execute(update(_TABLE).where(_TABLE.c.request_id == end["request_id"]).values(changes))
+            done = [work(connection) for work in works]
+            connection.commit()
+        except BaseException:
+            self.close()  # whatever it was: a connection without a doubt costs a millisecond
+            raise
+        return done
+
+    def _open(self) -> Connection:
+        connection = self._connection = self._engine.connect()
+        take_out(connection)
+        most_ms = int(1000 * self._most_s)
+        if is_sqlite(self._engine):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={most_ms}")
+        else:
+            connection.exec_driver_sql(f"SET statement_timeout = {most_ms}")
+            if self._process_id is not None:
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock_shared({self._process_id:d})")
+        connection.commit()
+        return connection
+
+
+def are_alive(connection: Connection, process_ids: Sequence[int], own: int) -> set[int]:
+    """Which of these processes are connected, by the advisory locks that they hold. Of a SQLite file only one is the writer."""
+    if connection.dialect.name == "sqlite":
+        return {own}
+    free = set[int]()
+    for process_id in process_ids:
+        if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({process_id:d})").scalar():
+            free.add(process_id)
+    return {own, *process_ids} - free
+
+
+class _SqliteInsert:
+    """A prepared statement, and a tuple for each row."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        statement = sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=[_TABLE.c.request_id])
+        self._sql = str(statement.compile(dialect=dialect))
+        self._values = itemgetter(*_COLUMNS)
+        found = [field.type.dialect_impl(dialect).bind_processor(dialect) for field in _TABLE.columns]
+        self._processors = [(place, process) for place, process in enumerate(found) if process]
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        connection.exec_driver_sql(self._sql, [self._bound(row) for row in rows])
+
+    def _bound(self, row: Row) -> tuple[Any, ...]:
+        values = list(self._values(row if len(row) == len(_EMPTY) else {**_EMPTY, **row}))
+        for place, process in self._processors:
+            if values[place] is not None:
+                values[place] = process(values[place])
+        return tuple(values)
+
+
+class _PostgresInsert:
+    """INSERT ... SELECT of what json_to_recordset makes of one text."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        # Payloads are texts within the text: as plain JSON, a \u0000 anywhere in them would make the whole unreadable.
+        fields = [column(field.name, Text() if field.name in _PAYLOADS else field.type) for field in _TABLE.columns]
+        sent = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
+        record = sent.table_valued(*fields).render_derived(name="sent", with_types=True)
+        chosen = [cast(record.c[name], JSON) if name in _PAYLOADS else record.c[name] for name in _COLUMNS]
+        insert = postgresql.insert(_TABLE).from_select(_COLUMNS, select(*chosen))
+        self._sql = str(insert.on_conflict_do_nothing(index_elements=[_TABLE.c.request_id]).compile(dialect=dialect))
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        text = json.dumps([_with_texts(row) for row in rows], default=str, allow_nan=False)
+        connection.exec_driver_sql(self._sql, {"rows": text})
+
+
+def _with_texts(row: Row) -> Row:
+    payloads = {name: json.dumps(row[name]) for name in _PAYLOADS if row.get(name) is not None}
+    return {**row, **payloads} if payloads else row

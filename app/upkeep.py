@@ -1,0 +1,93 @@
+"""Upkeep of the request log, in a thread of its own: what a crash or an outage left undone, once the database is there."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, select, text, update
+
+from app.backlog import Backlog, bring_strays_home
+from app.idempotency import claimants, end_claims, forget
+from app.request_record import RequestRecord
+from app.row_store import STORE_FAULTS, RowStore, are_alive
+
+log = logging.getLogger(__name__)
+
+ENDED = "process_ended"
+"""The error code of streams whose process ended within them."""
+
+_EVERY_S = 1.0
+_FORGET_EVERY_S = 60.0
+_MOST_STATEMENT_S = 20.0
+_OPEN = text("stream = 'started'")
+
+
+class Upkeep:
+    """Looks every second whether there is something to do."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        process_id: int,
+        folder: Path | None,
+        backlog: Backlog | None,
+        keep: timedelta,
+        also: Callable[[], None],
+    ) -> None:
+        """`folder`: where rows may have been left behind; `also`: called every time, too."""
+        self._process_id, self._folder, self._backlog, self._keep, self._also = process_id, folder, backlog, keep, also
+        self.store = RowStore(engine, _MOST_STATEMENT_S)
+        self.bad = 0
+        self._begun = False
+        self._forgot_s = -float("inf")
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="request-log-upkeep", daemon=True)
+        self._thread.start()
+
+    def close(self, most_s: float) -> None:
+        self._end.set()
+        self._thread.join(most_s)
+
+    def _work(self) -> None:
+        said = ""
+        while True:
+            try:
+                self._look()
+                said = ""
+            except (*STORE_FAULTS, OSError) as error:
+                if type(error).__name__ != said:
+                    said = type(error).__name__
+                    log.warning("the request log's upkeep waits for the database: %s", getattr(error, "orig", error))
+            self._also()
+            if self._end.wait(_EVERY_S):
+                break
+        self.store.close()
+
+    def _look(self) -> None:
+        if not self._begun:
+            if self._folder and self._folder.is_dir():
+                self.bad += bring_strays_home(self._folder, self.store)
+            self.store.commit([], works=[self._end_what_the_dead_left])
+            self._begun = True
+        if self._backlog and self._backlog.active:
+            self.bad += self._backlog.bring_home(self.store)
+        if time.monotonic() - self._forgot_s > _FORGET_EVERY_S:
+            self.store.commit([], works=[lambda connection: forget(connection, self._keep)])
+            self._forgot_s = time.monotonic()
+
+    def _end_what_the_dead_left(self, connection: Connection) -> None:
+        """Streams that are open and keys in flight, of processes that are no more."""
+        record = RequestRecord
+        streaming = connection.scalars(select(record.process_id).where(_OPEN).distinct())
+        known = {process_id for process_id in (*streaming, *claimants(connection)) if process_id is not None}
+        dead = list(known - are_alive(connection, sorted(known), self._process_id))
+        if not dead:
+            return
+        closed = connection.execute(
+            update(record).where(_OPEN, record.process_id.in_(dead)).values(stream="failed", error_code=ENDED)
+        )
+        end_claims(connection, dead)
+        log.warning("%d streams that a process left open when it ended are recorded as failed", closed.rowcount)

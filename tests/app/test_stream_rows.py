@@ -1,0 +1,114 @@
+"""A stream's row is there before its first byte, and says how it ended, even where the process ended first."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, text
+
+from app import examples
+from app.database import make_engine, migrate
+from app.request_log import RequestLog
+from app.settings import Settings
+from tests.app.outages import Proxy, Served, process, until
+from tests.app.test_request_log import row as a_row
+
+Serve = Callable[[Settings], httpx.Client]
+
+LONG = {**examples.MUSIC_GENERATE, "max_characters": 5_000, "temperature": 5, "stream": True}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that no other test uses."""
+    if request.param == "postgres":
+        yield request.getfixturevalue("own_postgres").get_uri()
+        return
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    yield url
+
+
+def row(engine: Engine, request_id: str) -> Any:
+    with engine.connect() as connection:
+        found = text("SELECT stream, error_code, task, status FROM requests WHERE request_id = :id")
+        return connection.execute(found, {"id": request_id}).one_or_none()
+
+
+def test_the_row_is_there_when_the_first_byte_is(serve: Serve, settings: Settings, migrated: str) -> None:
+    client, engine = serve(settings.model_copy(update={"database_url": migrated})), make_engine(migrated)
+    with client.stream("POST", "/v1/music/generate", json=LONG) as answer:
+        assert answer.headers["x-gatehouse-log"] == "durable"
+        assert tuple(row(engine, answer.headers["x-request-id"])) == ("started", None, "music", 200)
+        record = client.get(f"/v1/requests/{answer.headers['x-request-id']}").json()
+        assert (record["stream"], record["inputs"]) == ("started", LONG)
+        answer.read()
+    assert row(engine, answer.headers["x-request-id"]).stream == "finished"
+    engine.dispose()
+
+
+def test_a_stream_that_a_killed_process_left_open_is_closed_by_the_next(tiny_models: Path, migrated: str) -> None:
+    engine = make_engine(migrated)
+    with process(tiny_models, migrated) as served:
+        answer = _begin(served)
+        served.kill()
+    request_id = answer.headers["x-request-id"]
+    assert row(engine, request_id).stream == "started"
+    with process(tiny_models, migrated):
+        until(lambda: row(engine, request_id).stream == "failed")
+    assert row(engine, request_id).error_code == "process_ended"
+    engine.dispose()
+
+
+def test_a_living_sibling_s_stream_is_left_alone(own_postgres: Any) -> None:
+    engine = make_engine(own_postgres.get_uri())
+    living, dead = (RequestLog(make_engine(own_postgres.get_uri())) for _ in range(2))
+    rows = [a_row(stream="started", process_id=one.process_id) for one in (living, dead)]
+    for one, started in zip((living, dead), rows, strict=True):
+        asyncio.run(one.write(started))
+    dead.close()
+    third = RequestLog(make_engine(own_postgres.get_uri()))
+    until(lambda: row(engine, rows[1]["request_id"]).stream == "failed")
+    assert row(engine, rows[0]["request_id"]).stream == "started"
+    asyncio.run(living.write({"request_id": rows[0]["request_id"], "stream": "finished"}, "end"))
+    assert row(engine, rows[0]["request_id"]).stream == "finished"
+    for one in (living, third):
+        one.close()
+    engine.dispose()
+
+
+def test_without_its_row_no_stream_begins(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"database_url": settings.database_url + ".other"}))
+    answer = client.post("/v1/music/generate", json=LONG)
+    assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_stream_whose_end_cannot_be_recorded_says_so_and_is_recorded_later(
+    own_postgres: Any, serve: Serve, settings: Settings
+) -> None:
+    proxy, engine = Proxy(own_postgres.get_uri()), make_engine(own_postgres.get_uri())
+    client = serve(settings.model_copy(update={"database_url": proxy.url}))
+    with client.stream("POST", "/v1/music/generate", json={**LONG, "max_characters": 300}) as answer:
+        proxy.hold()
+        answer.read()
+    assert "log_unavailable" in answer.text
+    proxy.flows.set()
+    until(lambda: row(engine, answer.headers["x-request-id"]).stream == "failed")
+    assert row(engine, answer.headers["x-request-id"]).error_code == "log_unavailable"
+    engine.dispose()
+    proxy.close()
+
+
+def _begin(served: Served) -> httpx.Response:
+    """A stream whose caller stays and has read its first bytes."""
+    answer = served.client.send(served.client.build_request("POST", "/v1/music/generate", json=LONG), stream=True)
+    pieces = answer.iter_raw()
+    next(pieces)
+    answer.extensions["pieces"] = pieces  # which would close it, were they gone
+    return answer

@@ -1,0 +1,80 @@
+"""Several real processes on one PostgreSQL; and on SQLite, which takes one writer, the refusal."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import examples
+from app.database import make_engine, migrate
+
+Process = subprocess.Popen[str]
+
+
+@contextmanager
+def serving(models: Path, url: str, port: int) -> Iterator[Process]:
+    environment = {
+        **os.environ,
+        "GATEHOUSE_MODELS_DIR": str(models),
+        "GATEHOUSE_DATABASE_URL": url,
+        "GATEHOUSE_WORKERS": "2",
+        "GATEHOUSE_DRAIN_NOTICE_S": "0",
+    }
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+    return number
+
+
+def ask(port: int, path: str, **body: object) -> httpx.Response:
+    """Over a connection of its own, which any of the processes may take."""
+    while True:
+        try:
+            return httpx.request("POST" if body else "GET", f"http://127.0.0.1:{port}{path}", json=body or None, timeout=30)
+        except httpx.ConnectError:
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_processes_share_one_log_and_add_up_their_metrics(tiny_models: Path, url: str, port: int) -> None:
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    with serving(tiny_models, url, port) as process:
+        while ask(port, "/readyz").status_code != 200:
+            time.sleep(0.1)
+        answers = [ask(port, "/v1/sentiment", **examples.SENTIMENT) for _ in range(40)]
+        for answer in answers:
+            assert answer.status_code == 200
+            assert ask(port, f"/v1/requests/{answer.json()['request_id']}").json()["status"] == 200
+        text = ask(port, "/metrics").text
+        counted = re.search(r'gatehouse_requests_total\{method="POST",route="/v1/sentiment",status="200"\} (\S+)', text)
+        assert counted
+        assert float(counted[1]) == len(answers)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_several_processes_on_sqlite_are_refused_with_the_reason(tiny_models: Path, tmp_path: Path, port: int) -> None:
+    with serving(tiny_models, f"sqlite:///{tmp_path / 'log.db'}", port) as process:
+        assert process.wait(30) != 0
+        assert process.stderr
+        assert "needs PostgreSQL" in " ".join(process.stderr.read().split())
