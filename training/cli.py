@@ -140,6 +140,23 @@ def tunes_command(
     typer.echo(check_tunes(task, run, recipe, source, runs / "splits", out, count, sampling, abcjs))
 
 
+@commands.command("tune-baselines")
+def tune_baselines_command(
+    data: DataOption = None,
+    recipe: Annotated[list[Path] | None, typer.Option(help="TOML file; may be repeated. Default: all baselines.")] = None,
+    networks: Annotated[bool, typer.Option(help="Train the plain networks, too: hours on two cores.")] = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """What the music model has to beat: bits per character of n-grams, xz and plain networks on the same held-out tunes."""
+    from training.tune_baselines import tune_baselines
+
+    _log_to_console()
+    paths = (recipe or sorted((RECIPES / "baselines").glob("music-*.toml"))) if networks else []
+    typer.echo("| baseline | validation | test |\n| --- | --- | --- |")
+    for name, validation, test in tune_baselines(_data(TaskName.music, data), runs, paths):
+        typer.echo(f"| {name} | {validation:.3f} | {test:.3f} |")
+
+
 @commands.command("rain-cv")
 def rain_cv_command(
     data: DataOption = None,
