@@ -56,7 +56,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: GATEHOUSE_PORT or 8000.")] = None,
     migrate_first: Annotated[bool, typer.Option("--migrate", help="Bring the database up to date first.")] = False,
 ) -> None:
-    """Serve the bundles. Every setting is an environment variable GATEHOUSE_...; see the README."""
+    """Serve the bundles. Every setting is an environment variable GATEHOUSE_...; see docs/reference/settings.md."""
     import uvicorn
 
     from app import listening
@@ -133,7 +133,11 @@ def verify_models(models: ModelsOption = _MODELS) -> None:
 
 
 @models_commands.command("use")
-def use_model(task: str, version: str, models: ModelsOption = _MODELS) -> None:
+def use_model(
+    task: Annotated[str, typer.Argument(help="Whose version it is.")],
+    version: Annotated[str, typer.Argument(help="As `gatehouse models list` names it.")],
+    models: ModelsOption = _MODELS,
+) -> None:
     """Serve this version of a task from the next start on."""
     from app.bundle import set_current
 
@@ -143,7 +147,7 @@ def use_model(task: str, version: str, models: ModelsOption = _MODELS) -> None:
 
 @predict_commands.command("sentiment")
 def predict_sentiment(
-    texts: list[str],
+    texts: Annotated[list[str], typer.Argument(help="Texts in English.")],
     explain: Annotated[bool, typer.Option("--explain", help="Say what each word adds to the verdict.")] = False,
     models: ModelsOption = _MODELS,
 ) -> None:
@@ -186,10 +190,12 @@ def predict_rainfall(
 @predict_commands.command("music")
 def predict_music(
     prompt: Annotated[str, typer.Argument(help="The beginning of a tune; \\n for a new line.")],
-    max_characters: Annotated[int, typer.Option(min=1)] = 600,
-    temperature: Annotated[float, typer.Option(min=0.01)] = 0.9,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1.0)] = 0.95,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    max_characters: Annotated[int, typer.Option(min=1, help="Added at most.")] = 600,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Below 1 safer, above 1 wilder.")] = 0.9,
+    top_p: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Draw from the smallest set of characters with this probability.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same tune.")] = 0,
     models: ModelsOption = _MODELS,
 ) -> None:
     """Continue a tune; it appears as it grows."""
@@ -206,7 +212,7 @@ def predict_music(
 @app.command()
 def score(
     file: Annotated[Path, typer.Argument(help="What to score: .csv, .jsonl or .parquet.")],
-    task: Annotated[Literal["sentiment", "rainfall"], typer.Option()],
+    task: Annotated[Literal["sentiment", "rainfall"], typer.Option(help="What its rows are.")],
     output: Annotated[Path, typer.Option(help="Where the answers go: .csv, .jsonl or .parquet.")],
     text_column: Annotated[str | None, typer.Option(help="Column of the texts. Default: `text` or `review`.")] = None,
     id_column: Annotated[

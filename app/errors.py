@@ -15,7 +15,7 @@ KeysUnavailable                         503 keys_unavailable, Retry-After
 Overloaded                              503 overloaded, Retry-After
 TaskUnavailable                         503 task_unavailable
 LogUnavailable                          503 log_unavailable, Retry-After
-HTTPException of the framework          its status; its code from _CODES
+HTTPException of the framework          its status; its code from CODES
 anything else                           500 internal_error (caught in the middleware, its detail only in the log)
 
 Under /v2 the same errors have the shape of the Open Inference Protocol, and what is 422 elsewhere is 400 there.
@@ -45,13 +45,14 @@ from app.waiting import LogUnavailable
 
 PROBLEM_JSON = "application/problem+json"
 
-_CODES = {
+CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_request",
 }
+"""Status -> code, of what the framework refuses."""
 _MOST_ERRORS = 20
 _MOST_SHOWN = 60
 
@@ -195,7 +196,7 @@ def _refusal_within(error: Exception) -> Refusal:
             # What the framework says of a body it could not parse: no UTF-8, or nested beyond reason.
             return Refusal(422, "invalid_request", "the body is no JSON")
         case HTTPException():
-            code = _CODES.get(error.status_code, "http_error")
+            code = CODES.get(error.status_code, "http_error")
             return Refusal(error.status_code, code, error.detail, headers=dict(error.headers or {}))
         case _:
             detail = "the service failed; its log has the reason under this request id"

@@ -8,7 +8,6 @@ import pytest
 
 from app.bundle import current_folder, read_bundle
 from app.predictor import load_predictor
-from app.settings import Settings
 from app.tasks.sampling import Sampling
 from app.tasks.tune import Batch
 from benchmarks.word_weights import Judge
@@ -106,13 +105,6 @@ def test_a_shipped_model_scores_what_its_card_says(
     stated = manifest.metrics[f"{manifest.precision}_validation_{score}"]
     measured = evaluate(read_bundle(current_folder(MODELS, task)), real_data / source, "validation", tmp_path)
     assert measured[score] == pytest.approx(stated, abs=most_off)
-
-
-def test_the_readme_names_every_setting_with_its_default() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        assert f"| `GATEHOUSE_{name.upper()}` | {default}" in readme, name
 
 
 def test_ci_calls_the_targets_of_the_readme() -> None:

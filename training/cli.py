@@ -52,6 +52,7 @@ class StudyName(StrEnum):
 _DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-lstm", "music": "music-lstm"}
 _DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music"}
 
+TaskArgument = Annotated[TaskName, typer.Argument(help="What is asked of the network.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder for checkpoints, logs, curves and recorded splits.")]
 ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help="Folder of the bundles.")]
 DataOption = Annotated[
@@ -62,7 +63,7 @@ DataOption = Annotated[
 
 @commands.command("train")
 def train_command(
-    task: TaskName,
+    task: TaskArgument,
     recipe: Annotated[Path | None, typer.Option(help="TOML file. Default: the task's own in training/recipes.")] = None,
     data: DataOption = None,
     runs: RunsOption = Path("runs"),
@@ -88,7 +89,7 @@ def train_command(
 
 @commands.command("evaluate")
 def evaluate_command(
-    task: TaskName,
+    task: TaskArgument,
     data: DataOption = None,
     part: Annotated[Part, typer.Option(help="Score on this part, as the bundle's recipe splits the data.")] = Part.validation,
     version: Annotated[str | None, typer.Option(help="Default: the version that is served.")] = None,
@@ -110,9 +111,11 @@ def evaluate_command(
 def tunes_command(
     data: DataOption = None,
     count: Annotated[int, typer.Option(min=1, help="Tunes with the grammar, and as many without.")] = 500,
-    temperature: Annotated[float, typer.Option(min=0.01)] = 0.9,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1.0)] = 0.95,
-    max_characters: Annotated[int, typer.Option(min=1)] = 800,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Below 1 safer, above 1 wilder.")] = 0.9,
+    top_p: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Draw from the smallest set of characters with this probability.")
+    ] = 0.95,
+    max_characters: Annotated[int, typer.Option(min=1, help="Of each tune, at most.")] = 800,
     seed: Annotated[int, typer.Option(min=0, help="Of the first tune.")] = 0,
     abcjs: Annotated[Path | None, typer.Option(help="Folder with node_modules/abcjs.")] = None,
     out: Annotated[Path, typer.Option(help="Where the tunes are written.")] = Path("runs/tunes"),
@@ -161,8 +164,8 @@ def tune_baselines_command(
 def rain_cv_command(
     data: DataOption = None,
     recipe: Annotated[list[Path] | None, typer.Option(help="TOML file; may be repeated. Default: LSTM and GRU.")] = None,
-    folds: Annotated[int, typer.Option(min=2)] = 5,
-    repeats: Annotated[int, typer.Option(min=1)] = 2,
+    folds: Annotated[int, typer.Option(min=2, help="Parts, each judged by networks of the others.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="How often, with other parts each time.")] = 2,
 ) -> None:
     """Cross-validate rain networks on all real hours, beside physics and the competition's winner."""
     from training.rain_study import rain_study
@@ -175,7 +178,7 @@ def rain_cv_command(
 
 @commands.command("study")
 def study_command(
-    name: StudyName,
+    name: Annotated[StudyName, typer.Argument(help="Which one.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder that holds imdb/, rain/ and music/. Default: $GATEHOUSE_DATA or data/.")
     ] = None,
@@ -192,7 +195,10 @@ def study_command(
 
 
 @data_commands.command("fetch")
-def fetch_command(name: PublicData, folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("data")) -> None:
+def fetch_command(
+    name: Annotated[PublicData, typer.Argument(help="Which one.")],
+    folder: Annotated[Path, typer.Option(help="Where to put it, in a folder of its own.")] = Path("data"),
+) -> None:
     """Download a public data set from Kaggle (needs an account: see `kagglehub`)."""
     from training.data.fetch import fetch
 
@@ -200,7 +206,7 @@ def fetch_command(name: PublicData, folder: Annotated[Path, typer.Option(help="W
 
 
 @data_commands.command("check")
-def check_command(task: TaskName, data: DataOption = None) -> None:
+def check_command(task: TaskArgument, data: DataOption = None) -> None:
     """Read a data set as training would; say what is kept and what is rejected and why."""
     from training.data.imdb import read_reviews
     from training.data.rain import read_hours
