@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.bundle_files import BundleError as BundleError  # noqa: PLC0414 - what reading a bundle raises is found here
 from app.bundle_files import decoded, parsed, read_checked, read_file
+from app.tasks.reference import Reference
 
 FORMAT = 1
 MANIFEST = "bundle.json"
@@ -46,7 +47,7 @@ class TensorContract(_Part):
 
 
 class Manifest(_Part):
-    """bundle.json."""
+    """bundle.json. `reference`: how the numbers that are observed of requests were spread over the validation data."""
 
     format: Literal[1]
     task: Literal["sentiment", "rainfall", "music"]
@@ -61,6 +62,7 @@ class Manifest(_Part):
     metrics: dict[str, float | str]
     data: dict[str, Any]
     sha256: dict[str, str]
+    reference: dict[str, Reference] | None = None
 
 
 class GoldenCase(_Part):
@@ -142,7 +144,7 @@ def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes])
     part.mkdir(parents=True)
     for name, content in files.items():
         (part / name).write_bytes(content)
-    (part / MANIFEST).write_text(json.dumps(checked.model_dump(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (part / MANIFEST).write_text(_as_json(checked), "utf-8")
     try:
         read_bundle(part)
         if folder.exists():
@@ -151,6 +153,17 @@ def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes])
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def refer(bundle: ModelBundle, reference: dict[str, Reference]) -> None:
+    """Write the manifest anew, with this reference, in one step. All else stays, the version too: it names the graph."""
+    part = bundle.folder / f".{MANIFEST}.part"
+    part.write_text(_as_json(bundle.manifest.model_copy(update={"reference": reference})), "utf-8")
+    part.rename(bundle.folder / MANIFEST)
+
+
+def _as_json(manifest: Manifest) -> str:
+    return json.dumps(manifest.model_dump(exclude_none=True), indent=2, ensure_ascii=False) + "\n"
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -152,6 +152,7 @@ def predict_sentiment(
     models: ModelsOption = _MODELS,
 ) -> None:
     """Probability that each TEXT is positive; a JSON line each."""
+    from app.schemas import SentimentPrediction
     from app.tasks.word_weights import word_weights
 
     predictor = _predictor(models, "sentiment")
@@ -162,7 +163,7 @@ def predict_sentiment(
 
     for text, prediction in zip(texts, task.answer(run, texts), strict=True):
         words = [word._asdict() for word in asyncio.run(word_weights(task, text, log_odds))] if explain else None
-        typer.echo(json.dumps({**vars(prediction), **({"words": words} if explain else {})}))
+        typer.echo(json.dumps(SentimentPrediction.model_validate({**vars(prediction), "words": words}).model_dump()))
 
 
 @predict_commands.command("rainfall")
@@ -173,7 +174,7 @@ def predict_rainfall(
     """Millimetres of rain in each hour of FILE; a JSON line each."""
     from pydantic import ValidationError
 
-    from app.schemas import RainfallRequest
+    from app.schemas import RainfallPrediction, RainfallRequest
     from app.tasks.rainfall import Hour
 
     text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
@@ -184,7 +185,7 @@ def predict_rainfall(
     predictor = _predictor(models, "rainfall")
     hours = [Hour.from_scans(hour.radardist_km, [scan.model_dump() for scan in hour.scans]) for hour in body.hours]
     for prediction in predictor.task.answer(predictor.run, hours):
-        typer.echo(json.dumps(vars(prediction)))
+        typer.echo(json.dumps(RainfallPrediction.model_validate(prediction).model_dump()))
 
 
 @predict_commands.command("music")

@@ -4,6 +4,7 @@
 /, /page/...            anybody: the page holds nothing, and asks for a key where one is needed
 /metrics, /docs ...     by their settings: anybody, any valid key, or nobody
 /v1/requests/...        any valid key; whose records it may read, the route decides
+/v1/stats               keys with the scope `read_log`: it tells of everybody's requests
 whatever else           keys with the scope `predict`, so that nothing new is open by accident
 Without keys (GATEHOUSE_AUTH=off) all but what is switched off is open.
 """
@@ -26,7 +27,8 @@ DOCUMENTATION_FILES = "/static-offline-docs/"
 PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
 PAGE, PAGE_FILES = "/", "/page/"
 
-_RECORDS = "/v1/requests/"
+RECORDS = "/v1/requests/"
+_STATS = "/v1/stats"
 
 _ALWAYS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
@@ -84,7 +86,7 @@ class Door:
         if outside == "off":
             raise HTTPException(404)
         if self._keys:
-            await self._check_key(connection, entry, None if outside or path.startswith(_RECORDS) else "predict")
+            await self._check_key(connection, entry, None if outside else _needed(path))
         elif not outside and self._limiter:
             self._limiter.count(f"address {entry.client}", entry.headers)
 
@@ -106,6 +108,13 @@ class Door:
         host = (URL(scope=connection).hostname or "").lower()
         if not any(host == name or (name.startswith("*.") and host.endswith(name[1:])) for name in self._hosts):
             raise UnknownHost(host)
+
+
+def _needed(path: str) -> Scope | None:
+    """The scope that opens a path of the interface; None: any."""
+    if path.startswith(RECORDS):
+        return None
+    return "read_log" if path == _STATS else "predict"
 
 
 def _given_key(connection: Connection) -> str:

@@ -13,6 +13,7 @@ from app.idempotency import Claim
 from app.keys import Key
 from app.line import Timing
 from app.request_record import Row
+from app.tasks.task import Observed
 
 _MOST_PATH = 512
 
@@ -46,6 +47,7 @@ class Entry:
     stream: str | None = None
     inputs: Any = None
     outputs: Any = None
+    observed: Observed | None = None
     claim: Claim | None = None
     keeps_claim: bool = False
     process_id: int | None = None
@@ -64,10 +66,10 @@ class Entry:
             client=client[0] if client else None,
         )
 
-    def answered(self, manifest: Manifest, items: int, timing: Timing | None) -> None:
-        """What the route knows: the model asked, how many items, how long each phase took."""
+    def answered(self, manifest: Manifest, items: int, timing: Timing | None, observed: Observed) -> None:
+        """What the route knows: the model asked, how many items, how long each phase took, what is to be remembered of them."""
         self.task, self.model_version = manifest.task, manifest.version
-        self.items, self.timing = items, timing
+        self.items, self.timing, self.observed = items, timing, observed
 
     def failed(self, code: str) -> None:
         self.error_code = code
@@ -91,6 +93,7 @@ class Entry:
             "process_id": self.process_id,
             "replay_of": self.replay_of,
             "answer": answer,
+            "observed": self.observed,
             **self.end(outputs),
         }
 

@@ -15,6 +15,7 @@ KeysUnavailable                         503 keys_unavailable, Retry-After
 Overloaded                              503 overloaded, Retry-After
 TaskUnavailable                         503 task_unavailable
 LogUnavailable                          503 log_unavailable, Retry-After
+StatsTooSlow                            503 stats_too_slow
 HTTPException of the framework          its status; its code from CODES
 anything else                           500 internal_error (caught in the middleware, its detail only in the log)
 
@@ -40,6 +41,7 @@ from app.keys import Forbidden, Unauthenticated
 from app.paths import is_open_inference
 from app.rate_limit import RateLimited
 from app.registry import TaskUnavailable
+from app.stats.samples import StatsTooSlow
 from app.tasks.task import InvalidInput
 from app.waiting import LogUnavailable
 
@@ -192,6 +194,8 @@ def _refusal_within(error: Exception) -> Refusal:
         case LogUnavailable():
             detail = "the request could not be recorded, so it is not answered"
             return Refusal(503, "log_unavailable", detail, headers={"Retry-After": "1"})
+        case StatsTooSlow():
+            return Refusal(503, "stats_too_slow", str(error))
         case HTTPException(status_code=400):
             # What the framework says of a body it could not parse: no UTF-8, or nested beyond reason.
             return Refusal(422, "invalid_request", "the body is no JSON")
@@ -218,6 +222,7 @@ def install(app: FastAPI) -> None:
         Overloaded,
         TaskUnavailable,
         LogUnavailable,
+        StatsTooSlow,
         HTTPException,
     ):
         app.add_exception_handler(kind, answer)

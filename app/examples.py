@@ -1,4 +1,4 @@
-"""One example for every operation. Each succeeds when sent as it stands."""
+"""One example for every operation. Each succeeds when sent as it stands; feedback, to the path of a record of its task."""
 
 import json
 from typing import Any
@@ -44,6 +44,9 @@ RAINFALL: dict[str, Any] = {
 }
 
 _PROMPT = "X:1\nT:Morning\nM:6/8\nL:1/8\nK:G\n"
+
+FEEDBACK: dict[str, Any] = {"item": 1, "label": "negative"}
+"""For the record of SENTIMENT."""
 
 MUSIC_NEXT: dict[str, Any] = {"prompt": _PROMPT, "top_k": 10}
 

@@ -11,6 +11,7 @@ from app.gate import Gate
 from app.key_ring import KeyRing
 from app.registry import Registry
 from app.request_log import RequestLog
+from app.stats.statistics import Statistics
 from app.steps import StepBatcher
 
 
@@ -22,6 +23,7 @@ class House:
     request_log: RequestLog
     key_ring: KeyRing
     gates: dict[str, Gate]
+    statistics: Statistics
 
 
 def house_of(request: Request) -> House:

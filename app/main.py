@@ -24,9 +24,10 @@ from app.middleware import Ledger
 from app.registry import Registry
 from app.request_log import RequestLog
 from app.retention import Retention
-from app.routes import docs, health, models, music, open_inference, page, rainfall, requests, sentiment
+from app.routes import docs, health, models, music, open_inference, page, rainfall, requests, sentiment, stats
 from app.routes.json_route import JsonRoute
 from app.settings import Settings
+from app.stats.statistics import Statistics
 from app.tasks import TASKS
 
 _DESCRIPTION = """Recurrent networks behind a REST interface: sentiment of a text, rain in an hour of radar scans, the next
@@ -40,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     app = Application(settings, Metrics())
     errors.install(app)
-    for routes in (sentiment, rainfall, music, models, requests, health):
+    for routes in (sentiment, rainfall, music, models, requests, stats, health):
         app.include_router(routes.router)
     app.include_router(open_inference.router)
     app.include_router(open_inference.inference)
@@ -99,7 +100,8 @@ def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], Abstr
         engine = make_engine(settings.database_url)
         most_spool_bytes = settings.spool_max_bytes if settings.log_mode == "relaxed" else None
         keep = timedelta(hours=settings.idempotency_hours)
-        house = House(registry, RequestLog(engine, settings.spool_dir, most_spool_bytes, keep), KeyRing(engine), gates)
+        request_log = RequestLog(engine, settings.spool_dir, most_spool_bytes, keep)
+        house = House(registry, request_log, KeyRing(engine), gates, Statistics(engine, registry))
         retention = Retention(engine, settings.log_retention_days, settings.log_payload_retention_days)
         metrics.watch(house)
         app.state.house = house
@@ -114,6 +116,7 @@ def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], Abstr
             gauges.cancel()
             metrics.close()
             await asyncio.to_thread(house.registry.close)
+            house.statistics.close()
             await house.key_ring.close()
             await asyncio.to_thread(retention.close)
             await asyncio.to_thread(house.request_log.close)

@@ -57,6 +57,7 @@ class Ledger:
             await self._app(scope, receive, send)
             return
         entry = Entry.of(scope)
+        entry.task = _asked(scope)
         scope.setdefault("state", {})["entry"] = entry
         try:
             await self._respond(scope, receive, Reply(entry, send, partial(self._begin_stream, scope)))
@@ -65,7 +66,8 @@ class Ledger:
                 _house(scope).request_log.release(entry.claim)
 
     async def _respond(self, scope: Scope, receive: Receive, reply: Reply) -> None:
-        entry, gate = reply.entry, _gate(scope)
+        entry = reply.entry
+        gate = _house(scope).gates[entry.task] if entry.task else None
         try:
             before = await self._let_in(scope, receive, entry, gate)
         except ClientDisconnect:
@@ -194,10 +196,9 @@ def _refused(error: Exception, entry: Entry) -> Refusal:
     return refused
 
 
-def _gate(scope: Scope) -> Gate | None:
-    if scope["method"] != "POST" or (task := task_of(scope["path"])) is None:
-        return None
-    return _house(scope).gates[task]
+def _asked(scope: Scope) -> str | None:
+    """The task that it asks a model of, if it does."""
+    return task_of(scope["path"]) if scope["method"] == "POST" else None
 
 
 async def _claim(scope: Scope, entry: Entry, key: str) -> Answer | None:

@@ -110,6 +110,10 @@ class RequestLog:
         """The request was not answered: the key may come again, at the latest when the database does."""
         self._line.put(Waiting(claim.ended, "work", None))
 
+    async def change(self, work: Work) -> Any:
+        """Something else to do within a commit; what it returned. Raises LogUnavailable."""
+        return await self._done(work, "work")
+
     async def read(self, request_id: str) -> RequestRecord | None:
         """As `find`, but after a few seconds without an answer it is LogUnavailable."""
         reading = asyncio.get_running_loop().run_in_executor(self._readers, self.find, request_id)

@@ -11,6 +11,8 @@ Row = dict[str, Any]
 """Column -> value; what is left out is empty."""
 
 _IS_OPEN = text("stream = 'started'")
+_IS_OBSERVED = text("observed IS NOT NULL")
+_HAS_FEEDBACK = text("feedback IS NOT NULL")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -37,7 +39,8 @@ class RequestRecord(Base):
 
     `stream`: `started` from before its first byte, then `finished`, `client_gone` or `failed`. `process_id`: the process that
     sends it. `answer`: what a request with an Idempotency-Key is answered with when it comes again. `replay_of`: the request
-    whose answer this one got.
+    whose answer this one got. `observed`: feature -> its number for each item, see app/tasks. `feedback`: item -> what was
+    said of its answer later.
     """
 
     __tablename__ = "requests"
@@ -67,6 +70,13 @@ class RequestRecord(Base):
     process_id: Mapped[int | None] = mapped_column(BigInteger)
     replay_of: Mapped[str | None] = mapped_column(String(36))
     answer: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    observed: Mapped[dict[str, list[float]] | None] = mapped_column(JSON(none_as_null=True))
+    feedback: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
-    # Of streams that are open: a handful, found at once, and nothing to keep up to date for all other rows.
-    __table_args__ = (Index("ix_requests_open", "process_id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),)
+    __table_args__ = (
+        # Of streams that are open: a handful, found at once, and nothing to keep up to date for all other rows.
+        Index("ix_requests_open", "process_id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        # So that a look at some of a task's answers costs the same however many others there are.
+        Index("ix_requests_observed", "task", "time", sqlite_where=_IS_OBSERVED, postgresql_where=_IS_OBSERVED),
+        Index("ix_requests_feedback", "time", sqlite_where=_HAS_FEEDBACK, postgresql_where=_HAS_FEEDBACK),
+    )

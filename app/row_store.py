@@ -27,7 +27,7 @@ STORE_FAULTS = (SQLAlchemyError, ValueError, TypeError, OverflowError)
 _TABLE: Table = RequestRecord.__table__  # type: ignore[assignment]
 _COLUMNS = [field.name for field in _TABLE.columns]
 _EMPTY: Row = dict.fromkeys(_COLUMNS)
-_PAYLOADS = [field.name for field in _TABLE.columns if isinstance(field.type, JSON)]
+_JSON = [field.name for field in _TABLE.columns if isinstance(field.type, JSON)]
 _LATE_S = 0.5  # so much longer than its limit a statement may take before its connection is cut
 
 Work = Callable[[Connection], Any]
@@ -153,11 +153,11 @@ class _PostgresInsert:
     """INSERT ... SELECT of what json_to_recordset makes of one text."""
 
     def __init__(self, dialect: Dialect) -> None:
-        # Payloads are texts within the text: as plain JSON, a \u0000 anywhere in them would make the whole unreadable.
-        fields = [column(field.name, Text() if field.name in _PAYLOADS else field.type) for field in _TABLE.columns]
+        # JSON columns are texts within the text: as plain JSON, a \u0000 anywhere in them would make the whole unreadable.
+        fields = [column(field.name, Text() if field.name in _JSON else field.type) for field in _TABLE.columns]
         sent = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
         record = sent.table_valued(*fields).render_derived(name="sent", with_types=True)
-        chosen = [cast(record.c[name], JSON) if name in _PAYLOADS else record.c[name] for name in _COLUMNS]
+        chosen = [cast(record.c[name], JSON) if name in _JSON else record.c[name] for name in _COLUMNS]
         insert = postgresql.insert(_TABLE).from_select(_COLUMNS, select(*chosen))
         self._sql = str(insert.on_conflict_do_nothing(index_elements=[_TABLE.c.request_id]).compile(dialect=dialect))
 
@@ -167,5 +167,5 @@ class _PostgresInsert:
 
 
 def _with_texts(row: Row) -> Row:
-    payloads = {name: json.dumps(row[name]) for name in _PAYLOADS if row.get(name) is not None}
-    return {**row, **payloads} if payloads else row
+    texts = {name: json.dumps(row[name]) for name in _JSON if row.get(name) is not None}
+    return {**row, **texts} if texts else row

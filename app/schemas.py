@@ -1,6 +1,5 @@
 """What goes in and out over HTTP. Field names and limits are the public contract."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -249,38 +248,6 @@ class ModelList(_Out):
     log_mode: Literal["durable", "relaxed"] = Field(
         description="While the request log's database is gone: `durable` gives no answers, `relaxed` some whose rows wait."
     )
-
-
-class StoredRecord(_Out):
-    """A row of the request log. Durations in milliseconds, sizes in bytes."""
-
-    request_id: str
-    time: datetime = Field(description="When the request arrived, UTC.")
-    method: str
-    path: str
-    status: int
-    error_code: str | None
-    task: str | None
-    model_version: str | None
-    items: int | None
-    encode_ms: float | None
-    queue_ms: float | None
-    run_ms: float | None
-    total_ms: float
-    request_bytes: int
-    response_bytes: int
-    stream: Literal["started", "finished", "client_gone", "failed"] | None = Field(
-        description="Of an answer in pieces: `started` from before the first one, then how it ended."
-    )
-    client: str | None
-    client_request_id: str | None
-    api_key_id: str | None = Field(description="The API key it came with, where keys are asked for.")
-    replay_of: str | None = Field(description="The request whose answer was sent again, by its Idempotency-Key.")
-    inputs: Any | None = Field(
-        description="The body as sent, where payloads are logged; bytes of /v2 as the JSON they stand for; "
-        "where only hashes are, `sha256` or `hmac_sha256` of the bytes as sent."
-    )
-    outputs: Any | None = Field(description="The answer as sent, likewise.")
 
 
 class Health(_Out):

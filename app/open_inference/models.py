@@ -15,10 +15,12 @@ from app.schemas import GenerateRequest, RainfallRequest, SentimentRequest
 from app.tasks.music import plain
 from app.tasks.rainfall import Hour
 from app.tasks.sampling import Sampling
-from app.tasks.task import InvalidInput
+from app.tasks.task import InvalidInput, Observed
 
 Columns = dict[str, list[Any]]
 """Output -> its values, one for each string."""
+
+Answered = tuple[Columns, Timing, Observed]
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 
@@ -35,7 +37,7 @@ class Model:
 
     input: str
     outputs: dict[str, Datatype]
-    predict: Callable[[Any, list[str], Parameters], Awaitable[tuple[Columns, Timing]]]
+    predict: Callable[[Any, list[str], Parameters], Awaitable[Answered]]
     parameters: frozenset[str] = frozenset()
     items: int = -1
 
@@ -48,13 +50,14 @@ class Model:
         return [TensorMetadata(name=name, datatype=datatype, shape=[self.items]) for name, datatype in self.outputs.items()]
 
 
-async def _sentiment(batcher: Any, texts: list[str], _: Parameters) -> tuple[Columns, Timing]:
+async def _sentiment(batcher: Any, texts: list[str], _: Parameters) -> Answered:
     body = _limited(SentimentRequest, {"texts": texts})
     predictions, timing = await batcher.predict(body.texts)
-    return {name: [getattr(prediction, name) for prediction in predictions] for name in _SENTIMENT}, timing
+    columns = {name: [getattr(prediction, name) for prediction in predictions] for name in _SENTIMENT}
+    return columns, timing, batcher.task.observed(predictions)
 
 
-async def _rainfall(batcher: Any, hours: list[str], _: Parameters) -> tuple[Columns, Timing]:
+async def _rainfall(batcher: Any, hours: list[str], _: Parameters) -> Answered:
     """Each string is the JSON of an hour as /v1 takes it."""
     body = _limited(RainfallRequest, {"hours": [_parsed(hour, position) for position, hour in enumerate(hours)]})
     raws = [Hour.from_scans(hour.radardist_km, [scan.model_dump() for scan in hour.scans]) for hour in body.hours]
@@ -67,10 +70,10 @@ async def _rainfall(batcher: Any, hours: list[str], _: Parameters) -> tuple[Colu
     }
     for name in _BASELINES:
         columns[f"{name}_mm"] = [prediction.baselines_mm[name] for prediction in predictions]
-    return columns, timing
+    return columns, timing, batcher.task.observed(predictions)
 
 
-async def _music(batcher: Any, prompts: list[str], parameters: Parameters) -> tuple[Columns, Timing]:
+async def _music(batcher: Any, prompts: list[str], parameters: Parameters) -> Answered:
     """One tune, written to its end."""
     if len(prompts) != 1:
         raise InvalidInput(f"got {len(prompts)} prompts, a request has one", "/inputs/0/shape")
@@ -88,7 +91,7 @@ async def _music(batcher: Any, prompts: list[str], parameters: Parameters) -> tu
         "finished": [pieces[-1] == ""],
         "seed": [seed],
     }
-    return columns, timing
+    return columns, timing, batcher.task.observed(body.prompt)
 
 
 def _limited(schema: type[BodyT], fields: dict[str, Any]) -> BodyT:

@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from app.door import DOCUMENTATION_FILES, PROBES
+from app.door import DOCUMENTATION_FILES, PROBES, RECORDS
 from app.errors import PROBLEM_JSON
 from app.idempotency import KEY_PATTERN
 from app.paths import is_open_inference
@@ -97,7 +97,7 @@ def _describe_door(document: dict[str, Any], settings: Settings) -> None:
             refusals = [431]
             refusals += [408] if method == "post" else []
             refusals += [401, 503] if keyed else []
-            refusals += [403] if keyed and api and not path.startswith("/v1/requests/") else []
+            refusals += [403] if keyed and api and not path.startswith(RECORDS) else []
             refusals += [421] if settings.trusted_hosts and (api or (path == "/metrics" and settings.metrics == "key")) else []
             refusals += [429] if settings.rate_limit and (api or keyed) else []
             _add_refusals(operation["responses"], path, refusals)
@@ -106,10 +106,11 @@ def _describe_door(document: dict[str, Any], settings: Settings) -> None:
 
 
 def _describe_log(document: dict[str, Any]) -> None:
-    """What answers of models have in common: their rows, and that they may be asked for twice."""
+    """What answers of models have in common: their rows, and that they may be asked for twice. Feedback says the same twice
+    without a key."""
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     for path, operations in document["paths"].items():
-        if "post" not in operations:
+        if "post" not in operations or path.startswith(RECORDS):
             continue
         operation = operations["post"]
         operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_KEY]

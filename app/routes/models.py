@@ -33,7 +33,7 @@ async def model(task: str, house: HouseDep) -> ModelDescription:
 def _description(served: Served) -> ModelDescription:
     predictor = served.predictor
     return ModelDescription(
-        **predictor.manifest.model_dump(exclude={"format", "sha256", "settings", "vocabulary_size"}),
+        **predictor.manifest.model_dump(exclude={"format", "reference", "sha256", "settings", "vocabulary_size"}),
         provider=predictor.provider,
         limits=LIMITS[predictor.manifest.task],
         card=predictor.bundle.card,

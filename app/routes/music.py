@@ -47,7 +47,7 @@ async def next_characters(body: NextRequest, request: Request) -> NextResponse:
     """The distribution of the character after the prompt, and what the prompt itself costs in bits per character."""
     music, entry = music_of(request), entry_of(request)
     answer, timing = await music.next_characters(body.prompt, body.top_k)
-    entry.answered(music.predictor.manifest, 1, timing)
+    entry.answered(music.predictor.manifest, 1, timing, music.task.observed(body.prompt, answer))
     return NextResponse(
         request_id=entry.request_id,
         model=ServedModel.model_validate(music.predictor.manifest),
@@ -85,7 +85,7 @@ class Generation:
 
     def events(self) -> AsyncIterator[bytes]:
         """A bad prompt is refused before the stream begins, whose row says from then on what was asked."""
-        self._entry.answered(self._music.predictor.manifest, 1, None)
+        self._answered(None)
         return self._events(self._music.stream(self._body.prompt, self._sampling))
 
     async def _events(self, stream: AsyncGenerator[str | Timing]) -> AsyncIterator[bytes]:
@@ -103,7 +103,7 @@ class Generation:
 
     def _response(self, pieces: list[str], timing: Timing) -> GenerateResponse:
         manifest, continuation = self._music.predictor.manifest, "".join(pieces)
-        self._entry.answered(manifest, 1, timing)
+        self._answered(timing)
         return GenerateResponse(
             request_id=self._entry.request_id,
             model=ServedModel.model_validate(manifest),
@@ -113,3 +113,6 @@ class Generation:
             seed=self._seed,
             timing_ms=TimingMs.model_validate(timing),
         )
+
+    def _answered(self, timing: Timing | None) -> None:
+        self._entry.answered(self._music.predictor.manifest, 1, timing, self._music.task.observed(self._body.prompt))

@@ -130,8 +130,8 @@ async def _inferred(name: str, version: str | None, asked: InferenceRequest, req
     entry.inputs = asked.model_dump(exclude_defaults=True)
     model, manifest = MODELS[name], served.predictor.manifest
     question = Question.of(model, asked)
-    columns, timing = await model.predict(served, question.strings, question.parameters)
-    entry.answered(manifest, len(question.strings), timing)
+    columns, timing, observed = await model.predict(served, question.strings, question.parameters)
+    entry.answered(manifest, len(question.strings), timing, observed)
     answer = InferenceResponse(model_name=name, model_version=manifest.version, id=asked.id, outputs=question.answered(columns))
     entry.outputs = answer.model_dump(exclude_none=True)
     return reply(answer, question.binary)

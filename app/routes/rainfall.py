@@ -20,7 +20,7 @@ async def rainfall(body: RainfallRequest, request: Request) -> RainfallResponse:
     batcher, entry = batcher_of(request, "rainfall"), entry_of(request)
     hours = [Hour.from_scans(hour.radardist_km, [scan.model_dump() for scan in hour.scans]) for hour in body.hours]
     predictions, timing = await batcher.predict(hours)
-    entry.answered(batcher.predictor.manifest, len(predictions), timing)
+    entry.answered(batcher.predictor.manifest, len(predictions), timing, batcher.task.observed(predictions))
     return RainfallResponse.model_validate(
         {
             "request_id": entry.request_id,

@@ -1,13 +1,13 @@
-"""GET /v1/requests/{request_id}."""
+"""GET /v1/requests/{request_id}, POST /v1/requests/{request_id}/feedback."""
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
 from app.entry import Entry
-from app.house import EntryDep, HouseDep
+from app.house import EntryDep, House, HouseDep
+from app.record_schemas import FeedbackReceipt, FeedbackRequest, StoredRecord
 from app.request_record import RequestRecord
 from app.routes.problems import problems
-from app.schemas import StoredRecord
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
@@ -18,10 +18,36 @@ async def stored_record(request_id: str, house: HouseDep, entry: EntryDep) -> St
 
     Where API keys are asked for, a key without the scope `read_log` finds only the requests that it came with.
     """
+    return StoredRecord.model_validate(await _record(request_id, house, entry))
+
+
+@router.post("/{request_id}/feedback", summary="What was right", responses=problems(404, 413, 422, 500, 503))
+async def feedback(request_id: str, body: FeedbackRequest, house: HouseDep, entry: EntryDep) -> FeedbackReceipt:
+    """Tells what the answer about one item of a request should have been, once that is known.
+
+    It is kept with the request's record, which shows it; what is told of the same item later takes its place. `/v1/stats`
+    says how right the answers were, and `gatehouse data from-log` makes training data of it. Whoever may read a record may
+    tell something of it.
+    """
+    told = body.feedback
+    record = await _record(request_id, house, entry)
+    told.check(record)
+    kept = await house.request_log.change(told.keeping(record.request_id))
+    if kept is None:
+        raise _no_record(request_id)  # removed just now
+    return FeedbackReceipt(request_id=record.request_id, item=told.item, **kept)
+
+
+async def _record(request_id: str, house: House, entry: Entry) -> RequestRecord:
+    """Raises HTTPException (404), LogUnavailable."""
     record = await house.request_log.read(request_id.lower())
     if record is None or not _may_read(entry, record):
-        raise HTTPException(404, f"no record of a request {request_id[:40]!r}")
-    return StoredRecord.model_validate(record)
+        raise _no_record(request_id)
+    return record
+
+
+def _no_record(request_id: str) -> HTTPException:
+    return HTTPException(404, f"no record of a request {request_id[:40]!r}")
 
 
 def _may_read(entry: Entry, record: RequestRecord) -> bool:

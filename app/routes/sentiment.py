@@ -26,6 +26,7 @@ async def sentiment(body: SentimentRequest, request: Request) -> SentimentRespon
     """
     batcher, entry = batcher_of(request, "sentiment"), entry_of(request)
     predictions, timing = await batcher.predict(body.texts)
+    observed = batcher.task.observed(predictions)
     if body.explain:
         weighing = _Weighing(batcher, timing)
         predictions = [
@@ -33,7 +34,7 @@ async def sentiment(body: SentimentRequest, request: Request) -> SentimentRespon
             for prediction, text in zip(predictions, body.texts, strict=True)
         ]
         timing = weighing.timing
-    entry.answered(batcher.predictor.manifest, len(predictions), timing)
+    entry.answered(batcher.predictor.manifest, len(predictions), timing, observed)
     return SentimentResponse.model_validate(
         {
             "request_id": entry.request_id,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from app.tasks.abc_grammar import Alphabet, TuneGrammar
 from app.tasks.sampling import Sampling
-from app.tasks.task import InvalidInput, Run
+from app.tasks.task import InvalidInput, Observed, Run
 from app.tasks.tune import BOUNDARY, Batch, Faulty, Tune
 
 BOUNDARY_MARK = "<boundary>"
@@ -30,6 +30,7 @@ class Music:
     """The task, from a vocabulary: index -> character, with BOUNDARY_MARK at BOUNDARY, and the state's shape."""
 
     name = "music"
+    features = ("prompt_characters", "bits_per_character")
 
     def __init__(self, vocabulary: Sequence[str], state: dict[str, list[int]]) -> None:
         """`state` names the graph's recurrent inputs, each [layers, hidden]; its outputs are named `next_` and the same."""
@@ -107,6 +108,11 @@ class Music:
         while not (tune.over or gone()):
             batch.advance(run, tune.unread)
             yield self.text(*batch.draw())
+
+    def observed(self, prompt: str, answer: NextCharacters | None = None) -> Observed:
+        """Of a prompt; what it costs is known only where it was asked for."""
+        length: Observed = {"prompt_characters": [len(prompt)]}
+        return length if answer is None else {**length, "bits_per_character": [round(answer.bits_per_character, 4)]}
 
     def numbers(self, run: Run, raw: Any) -> list[float]:
         answer = self.next_characters(run, raw, _TOP)

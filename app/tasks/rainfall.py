@@ -55,12 +55,14 @@ class Hour:
 
 @dataclass(frozen=True)
 class RainPrediction:
-    """rain_mm and its central 90 % interval in mm, never negative; scans_used: scans that carry `Ref`."""
+    """rain_mm and its central 90 % interval in mm, never negative; scans_used: scans that carry `Ref`; observed: the task's
+    `features`."""
 
     rain_mm: float
     interval_90_mm: tuple[float, float]
     scans_used: int
     baselines_mm: dict[str, float]
+    observed: tuple[float, ...] = ()
 
 
 def scan_weights_h(minutes_past: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -138,6 +140,7 @@ class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
     """The task, from the scaler (mean and deviation of every feature, in FEATURES order) and what widens the interval."""
 
     name = "rainfall"
+    features = ("scans", "missing_share", "rain_mm")
     few_items = 16
     most_items = 64
     most_steps = 1024
@@ -172,10 +175,16 @@ class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
         used = [int(np.isfinite(hour.reflectivity_dbz).sum()) for hour in hours]
         rows = interval_mm(outputs["quantiles_mm"], np.array(used) > 0, self._widening).tolist()
         return [
-            RainPrediction(middle, (low, high), scans, baselines_mm(hour))
+            RainPrediction(middle, (low, high), scans, baselines_mm(hour), _observed(hour, middle))
             for hour, scans, (low, middle, high) in zip(hours, used, rows, strict=True)
         ]
 
     def numbers(self, run: Run, raw: Any) -> list[float]:
         prediction = self.answer(run, [Hour.from_scans(raw["radardist_km"], raw["scans"])])[0]
         return [prediction.rain_mm, *prediction.interval_90_mm]
+
+
+def _observed(hour: Hour, rain_mm: float) -> tuple[float, ...]:
+    """Numbers of scans and, of all that they might hold, the share that is missing; the estimate."""
+    missing = np.count_nonzero(np.isnan(hour.measured)) / hour.measured.size
+    return len(hour.minutes_past), round(missing, 4), round(rain_mm, 4)

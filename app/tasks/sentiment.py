@@ -62,21 +62,25 @@ class _Index(dict[str, int]):
 
 @dataclass(frozen=True)
 class EncodedText:
-    """ids: int64 [time], at least one; `tokens` counts the words of the whole text, `read` those the model sees."""
+    """ids: int64 [time], at least one; `tokens` counts the words of the whole text, `read` those the model sees, of which
+    `unknown` are not in its vocabulary."""
 
     ids: npt.NDArray[np.int64]
     tokens: int
     read: int
+    unknown: int = 0
 
 
 @dataclass(frozen=True)
 class SentimentPrediction:
-    """probability: that of *positive*, in [0, 1]; tokens_read: words the model saw; truncated: whether some were left out."""
+    """probability: that of *positive*, in [0, 1]; tokens_read: words the model saw; truncated: whether some were left out;
+    observed: the task's `features`."""
 
     label: str
     probability: float
     tokens_read: int
     truncated: bool
+    observed: tuple[float, ...] = ()
 
     @property
     def log_odds(self) -> float:
@@ -89,6 +93,7 @@ class Sentiment(Batchable[str | EncodedText, EncodedText, SentimentPrediction]):
     """The task, from a vocabulary (index -> word, beginning with RESERVED) and how much of a long text is read."""
 
     name = "sentiment"
+    features = ("tokens_read", "unknown_share", "probability")
     # int8 on a CPU: 6 reviews or 16 sentences are faster an item than fewer or more.
     few_items = 6
     most_items = 16
@@ -110,7 +115,7 @@ class Sentiment(Batchable[str | EncodedText, EncodedText, SentimentPrediction]):
         # The same words as `tokenize` gives, five times as fast: no text waits for the places of its words.
         ids = [self._index[word] for word, _ in _TOKEN.findall(_lower(raw)) if word]
         tokens, ids = len(ids), self._read(ids)
-        return EncodedText(np.array(ids or [UNKNOWN], dtype=np.int64), tokens, len(ids))
+        return EncodedText(np.array(ids or [UNKNOWN], dtype=np.int64), tokens, len(ids), ids.count(UNKNOWN))
 
     def feeds(self, items: Sequence[EncodedText]) -> Tensors:
         """ids: int64 [batch, time]; lengths: int32 [batch]."""
@@ -153,4 +158,5 @@ def sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _prediction(text: EncodedText, probability: float) -> SentimentPrediction:
     label = "positive" if probability >= 0.5 else "negative"
-    return SentimentPrediction(label, probability, text.read, text.read < text.tokens)
+    observed = (text.read, round(text.unknown / (text.read or 1), 4), round(probability, 6))
+    return SentimentPrediction(label, probability, text.read, text.read < text.tokens, observed)

@@ -14,6 +14,10 @@ Run = Callable[[Tensors], Tensors]
 """The seam between a task and whatever computes: an ONNX session, a PyTorch module or a test's own function."""
 
 
+Observed = dict[str, list[float]]
+"""Feature -> a number for each item: what is remembered of them where nothing else is, and what drift is told by."""
+
+
 class InvalidInput(ValueError):
     """The caller sent something that the task cannot take.
 
@@ -45,9 +49,10 @@ class Batchable(ABC, Generic[Raw, Encoded, Prediction]):
     """A task that judges every item of a pass for itself, so that items of many callers can share one.
 
     What a pass on a CPU may hold, where larger ones are slower an item: `most_items` if they have `most_steps` together,
-    padding included, and `few_items` whatever they have.
+    padding included, and `few_items` whatever they have. `features` names what each prediction's `observed` holds.
     """
 
+    features: ClassVar[tuple[str, ...]]
     few_items: ClassVar[int]
     most_items: ClassVar[int]
     most_steps: ClassVar[int]
@@ -80,6 +85,11 @@ class Batchable(ABC, Generic[Raw, Encoded, Prediction]):
             items = [encoded[index] for index in group]
             found.update(zip(group, self.predictions(items, run(self.feeds(items))), strict=True))
         return [found[index] for index in range(len(encoded))]
+
+    def observed(self, predictions: Sequence[Any]) -> Observed:
+        """Of items that this task judged."""
+        numbers = zip(*(prediction.observed for prediction in predictions), strict=True)
+        return dict(zip(self.features, map(list, numbers), strict=True))
 
 
 def pad(sequences: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:

@@ -10,6 +10,7 @@ from app.bundle import CURRENT, Golden, GoldenCase, Manifest, TensorContract, cu
 from app.bundle_files import MOST_BYTES
 from app.settings import Settings
 from app.tasks import TASKS
+from app.tasks.reference import Reference
 from tests.docs import commands
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -46,6 +47,7 @@ def test_the_page_of_bundles_has_every_file_and_field_and_no_other() -> None:
     parts: dict[str, type[BaseModel]] = {
         "## bundle.json": Manifest,
         "A tensor of": TensorContract,
+        "A reference says": Reference,
         "## golden.json": Golden,
         "A case": GoldenCase,
     }

@@ -30,6 +30,11 @@ warnings = false
 include-path-regex = "^/v1/music/"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
+# Nor, that a window ends after it begins, or which task a request asked that feedback is about.
+[[operations]]
+include-path-regex = "^/v1/(stats|requests/.*/feedback)$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
+
 # Nor, that each model has its own inputs, outputs and parameters. The version is that of the trained bundle.
 [[operations]]
 include-path-regex = "^/v2/models/[^/]+/infer"
