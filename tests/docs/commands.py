@@ -46,9 +46,11 @@ def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _row(given: Any) -> str:
-    name = given.opts[0] if given.param_type_name == "option" else given.name.upper()
-    return f"| `{name}` | {_takes(given)} | {_default(given)} | {_prose(given.help)} |".replace("|  |", "| |").replace(
-        "|  |", "| |"
+    names = [*given.opts, *given.secondary_opts] if given.param_type_name == "option" else [given.name.upper()]
+    return (
+        f"| {', '.join(f'`{name}`' for name in names)} | {_takes(given)} | {_default(given)} | {_prose(given.help)} |".replace(
+            "|  |", "| |"
+        ).replace("|  |", "| |")
     )
 
 
@@ -78,6 +80,7 @@ def _takes(given: Any) -> str:
 
 def _default(given: Any) -> str:
     value = given.default
+    value = given.opts[0] if value is True else value
     shown = "" if value is None or value is False else f"`{' '.join(value) if isinstance(value, list) else value}`"
     if not given.envvar:
         return shown
