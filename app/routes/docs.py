@@ -15,7 +15,7 @@ from app.door import DOCUMENTATION_FILES, PROBES, RECORDS
 from app.errors import PROBLEM_JSON
 from app.idempotency import KEY_PATTERN
 from app.paths import is_open_inference
-from app.routes.problems import PREDICTION_EXAMPLES, inference_errors, problems, shown
+from app.routes.problems import inference_errors, problems
 from app.settings import Settings
 
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -35,6 +35,13 @@ _IDEMPOTENCY_KEY = {
         "same key gets the same answer again. Refusals (429, 5xx) do not use it up; a stream is not sent twice."
     ),
     "schema": {"type": "string", "pattern": KEY_PATTERN},
+}
+_CLIENT_REQUEST_ID = {
+    "name": "X-Client-Request-Id",
+    "in": "header",
+    "required": False,
+    "description": "Yours to choose: 1 to 128 printable ASCII characters, which are stored with the record and sent back.",
+    "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,126}[!-~])?$"},
 }
 _HEADERS = {
     "X-Request-ID": "The key of the stored record.",
@@ -65,6 +72,7 @@ def install(app: FastAPI, settings: Settings) -> None:
         _add_page(app, path, page)
     _describe_door(app.openapi(), settings)
     _describe_log(app.openapi())
+    _describe_problems(app.openapi())
 
 
 def _add_page(app: FastAPI, path: str, page: HTMLResponse) -> None:
@@ -94,13 +102,17 @@ def _describe_door(document: dict[str, Any], settings: Settings) -> None:
         api = path not in {*PROBES, "/metrics"}
         keyed = settings.auth == "keys" and (api or (path == "/metrics" and settings.metrics == "key"))
         for method, operation in operations.items():
-            refusals = [431]
-            refusals += [408] if method == "post" else []
-            refusals += [401, 503] if keyed else []
-            refusals += [403] if keyed and api and not path.startswith(RECORDS) else []
-            refusals += [421] if settings.trusted_hosts and (api or (path == "/metrics" and settings.metrics == "key")) else []
-            refusals += [429] if settings.rate_limit and (api or keyed) else []
+            # Whatever is asked, a bad X-Client-Request-Id is refused.
+            refusals = ["invalid_request", "too_many_headers"]
+            refusals += ["body_timeout"] if method == "post" else []
+            refusals += ["unauthenticated", "keys_unavailable"] if keyed else []
+            refusals += ["forbidden"] if keyed and api and not path.startswith(RECORDS) else []
+            hosted = api or (path == "/metrics" and settings.metrics == "key")
+            refusals += ["unknown_host"] if settings.trusted_hosts and hosted else []
+            refusals += ["rate_limited"] if settings.rate_limit and (api or keyed) else []
             _add_refusals(operation["responses"], path, refusals)
+            if api:
+                operation["parameters"] = [*operation.get("parameters", []), _CLIENT_REQUEST_ID]
             if keyed:
                 operation["security"] = [{scheme: []} for scheme in _SCHEMES]
 
@@ -115,18 +127,29 @@ def _describe_log(document: dict[str, Any]) -> None:
         operation = operations["post"]
         operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_KEY]
         operation["responses"]["200"]["headers"] = headers
-        if is_open_inference(path):
-            continue
-        _add_refusals(operation["responses"], path, [409])
-        for status, refusals in PREDICTION_EXAMPLES.items():
-            content = operation["responses"][str(status)]["content"][PROBLEM_JSON]
-            # Beside the one example of the content there may be no others, but its schema has as many as it likes.
-            content["schema"] = {**_PROBLEM, "examples": [shown(refused) for refused in refusals]}
+        streams = [] if is_open_inference(path) else ["stream_not_replayed"]
+        _add_refusals(operation["responses"], path, ["request_in_flight", *streams, "idempotency_key_reused"])
 
 
-def _add_refusals(responses: dict[str, Any], path: str, statuses: list[int]) -> None:
-    own = is_open_inference(path)
-    schema = _INFERENCE_ERROR if own else _PROBLEM
-    for status, response in (inference_errors(*statuses) if own else problems(*statuses)).items():
-        content = {kind: {"schema": schema, **example} for kind, example in response["content"].items()}
-        responses.setdefault(str(status), {"description": response["description"], "content": content})
+def _describe_problems(document: dict[str, Any]) -> None:
+    """They come as what they are: FastAPI says `application/json` of every model."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                if PROBLEM_JSON in content:
+                    content.pop("application/json", None)
+                    content[PROBLEM_JSON]["schema"] = _PROBLEM
+
+
+def _add_refusals(responses: dict[str, Any], path: str, codes: list[str]) -> None:
+    """Beside those that the operation has by itself."""
+    if is_open_inference(path):
+        for status, response in inference_errors(*codes).items():
+            content = {kind: {"schema": _INFERENCE_ERROR, **example} for kind, example in response["content"].items()}
+            responses.setdefault(str(status), {"description": response["description"], "content": content})
+        return
+    for status, response in problems(*codes).items():
+        known = responses.setdefault(str(status), {key: response[key] for key in ("description", "headers", "content")})
+        known["content"][PROBLEM_JSON]["examples"] |= response["content"][PROBLEM_JSON]["examples"]
+        known["headers"] |= response["headers"]

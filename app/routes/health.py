@@ -14,13 +14,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/livez", summary="Process alive")
 async def livez() -> Health:
-    """200 as long as the process answers at all."""
+    """200 as long as the process answers at all: whoever restarts processes that hang asks here."""
     return Health(status="alive")
 
 
-@router.get("/readyz", summary="Able to answer", response_model=Health, responses=problems(503))
+@router.get("/readyz", summary="Able to answer", response_model=Health, responses=problems("not_ready"))
 async def readyz(request: Request, entry: EntryDep) -> Health | JSONResponse:
-    """200 when every task has a model and the request log can be written; else 503 with the reasons."""
+    """200 when every task has a model and the request log can be written; else 503 with the reasons. For load balancers."""
     found = await faults(request)
     if not found:
         return Health(status="ready")
@@ -40,7 +40,12 @@ async def faults(request: Request) -> dict[str, str]:
     return found
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE_LATEST.partition(";")[0]: {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
-    """The text exposition format."""
+    """What Prometheus scrapes, in its text format: requests, passes and their lines, the log; of several processes, of all."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

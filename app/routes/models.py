@@ -1,6 +1,8 @@
 """GET /v1/models."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from starlette.exceptions import HTTPException
 
 from app.house import HouseDep
@@ -11,10 +13,12 @@ from app.tasks import TASKS
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
+TaskName = Annotated[str, Path(description="sentiment, rainfall or music.", examples=["sentiment"])]
 
-@router.get("", summary="What is served", responses=problems(500))
+
+@router.get("", summary="What is served", responses=problems("internal_error", "log_unavailable"))
 async def models(house: HouseDep) -> ModelList:
-    """Every task with its bundle, or with the reason why it has none."""
+    """Every task with its bundle, or with the reason why it has none: what may be asked here, and how well it is answered."""
     return ModelList(
         models=[_description(served) for _, served in house.registry],
         log_mode=house.request_log.mode,
@@ -22,8 +26,12 @@ async def models(house: HouseDep) -> ModelList:
     )
 
 
-@router.get("/{task}", summary="One task's model", responses=problems(404, 422, 500, 503))
-async def model(task: str, house: HouseDep) -> ModelDescription:
+@router.get(
+    "/{task}",
+    summary="One task's model",
+    responses=problems("not_found", "invalid_request", "internal_error", "task_unavailable", "log_unavailable"),
+)
+async def model(task: TaskName, house: HouseDep) -> ModelDescription:
     """Version, cell, metrics, input contract, limits and card of the bundle that answers a task."""
     if task not in TASKS:
         raise HTTPException(404, f"no task {task[:40]!r}; there are {', '.join(TASKS)}")

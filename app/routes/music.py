@@ -14,7 +14,7 @@ from app.entry import Entry
 from app.house import entry_of, music_of
 from app.line import Timing
 from app.routes.json_route import JsonRoute
-from app.routes.problems import problems
+from app.routes.problems import PREDICTION, problems
 from app.schemas import (
     GenerateRequest,
     GenerateResponse,
@@ -42,9 +42,13 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/next", summary="What may follow", responses=problems(413, 422, 500, 503))
+@router.post("/next", summary="What may follow", responses=problems(*PREDICTION))
 async def next_characters(body: NextRequest, request: Request) -> NextResponse:
-    """The distribution of the character after the prompt, and what the prompt itself costs in bits per character."""
+    """The distribution of the character after the prompt, and what the prompt itself costs in bits per character.
+
+    For suggestions while somebody writes a tune, and for telling how usual a tune is: the fewer bits, the more like those that
+    the model learned from. To continue a tune, ask `/v1/music/generate` once rather than this for each character.
+    """
     music, entry = music_of(request), entry_of(request)
     answer, timing = await music.next_characters(body.prompt, body.top_k)
     entry.answered(music.predictor.manifest, 1, timing, music.task.observed(body.prompt, answer))
@@ -61,10 +65,10 @@ async def next_characters(body: NextRequest, request: Request) -> NextResponse:
     "/generate",
     summary="Continue a tune",
     response_model=GenerateResponse,
-    responses={**_STREAMED, **problems(413, 422, 500, 503)},
+    responses={**_STREAMED, **problems(*PREDICTION)},
 )
 async def generate(body: GenerateRequest, request: Request) -> GenerateResponse | Response:
-    """The prompt and what the model adds to it, character by character.
+    """The prompt and what the model adds to it, character by character, well-formed and at an end within `max_characters`.
 
     With `"stream": true`, server-sent events: `characters` as they come, last `done` with the whole answer, or `error`.
     """

@@ -48,7 +48,7 @@ Asked = Annotated[InferenceRequest, Body(openapi_examples=examples.OPEN_INFERENC
 router = APIRouter(prefix="/v2", tags=["open inference"])
 inference = APIRouter(prefix="/v2", tags=["open inference"], route_class=InferRoute)
 
-_ASKED = inference_errors(400, 404, 413, "4XX", 500, 503)
+_ASKED = inference_errors(400, 404, 413, 415, "4XX", 500, 503)
 _NAMED = inference_errors(404, "4XX", 500)
 
 

@@ -4,14 +4,14 @@ from fastapi import APIRouter, Request
 
 from app.house import batcher_of, entry_of
 from app.routes.json_route import JsonRoute
-from app.routes.problems import problems
+from app.routes.problems import PREDICTION, problems
 from app.schemas import RainfallRequest, RainfallResponse
 from app.tasks.rainfall import Hour
 
 router = APIRouter(prefix="/v1", tags=["rainfall"], route_class=JsonRoute)
 
 
-@router.post("/rainfall", summary="Estimate rain", responses=problems(413, 422, 500, 503))
+@router.post("/rainfall", summary="Estimate rain", responses=problems(*PREDICTION))
 async def rainfall(body: RainfallRequest, request: Request) -> RainfallResponse:
     """Millimetres of rain in each hour at a gauge, from that hour's radar scans over it, with a 90 % interval.
 

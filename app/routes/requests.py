@@ -1,6 +1,8 @@
 """GET /v1/requests/{request_id}, POST /v1/requests/{request_id}/feedback."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from starlette.exceptions import HTTPException
 
 from app.entry import Entry
@@ -11,18 +13,32 @@ from app.routes.problems import problems
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
+RequestId = Annotated[
+    str, Path(description="What the answer said in `X-Request-ID`.", examples=["0199f0c2-0000-7000-8000-000000000000"])
+]
 
-@router.get("/{request_id}", summary="A stored record", responses=problems(404, 422, 500, 503))
-async def stored_record(request_id: str, house: HouseDep, entry: EntryDep) -> StoredRecord:
-    """The row of an answered request. It is there as soon as the answer is.
+
+@router.get(
+    "/{request_id}",
+    summary="A stored record",
+    responses=problems("not_found", "invalid_request", "internal_error", "log_unavailable"),
+)
+async def stored_record(request_id: RequestId, house: HouseDep, entry: EntryDep) -> StoredRecord:
+    """The row of an answered request: what was asked, when and by whom, which model answered, and how long it took.
+
+    It is there as soon as the answer is.
 
     Where API keys are asked for, a key without the scope `read_log` finds only the requests that it came with.
     """
     return StoredRecord.model_validate(await _record(request_id, house, entry))
 
 
-@router.post("/{request_id}/feedback", summary="What was right", responses=problems(404, 413, 422, 500, 503))
-async def feedback(request_id: str, body: FeedbackRequest, house: HouseDep, entry: EntryDep) -> FeedbackReceipt:
+@router.post(
+    "/{request_id}/feedback",
+    summary="What was right",
+    responses=problems("not_found", "body_too_large", "invalid_request", "internal_error", "log_unavailable"),
+)
+async def feedback(request_id: RequestId, body: FeedbackRequest, house: HouseDep, entry: EntryDep) -> FeedbackReceipt:
     """Tells what the answer about one item of a request should have been, once that is known.
 
     It is kept with the request's record, which shows it; what is told of the same item later takes its place. `/v1/stats`

@@ -9,7 +9,7 @@ from app.batcher import Batcher
 from app.house import batcher_of, entry_of
 from app.line import Timing
 from app.routes.json_route import JsonRoute
-from app.routes.problems import problems
+from app.routes.problems import PREDICTION, problems
 from app.schemas import SentimentRequest, SentimentResponse
 from app.tasks.sentiment import EncodedText
 from app.tasks.word_weights import WordWeight, word_weights
@@ -17,7 +17,7 @@ from app.tasks.word_weights import WordWeight, word_weights
 router = APIRouter(prefix="/v1", tags=["sentiment"], route_class=JsonRoute)
 
 
-@router.post("/sentiment", summary="Judge texts", responses=problems(413, 422, 500, 503))
+@router.post("/sentiment", summary="Judge texts", responses=problems(*PREDICTION))
 async def sentiment(body: SentimentRequest, request: Request) -> SentimentResponse:
     """Probability that each text is positive. For opinions in English: reviews, comments, feedback.
 

@@ -34,7 +34,11 @@ TaskName = Annotated[
 ]
 
 
-@router.get("/stats", summary="What the log tells", responses=problems(422, 500, 503))
+@router.get(
+    "/stats",
+    summary="What the log tells",
+    responses=problems("invalid_request", "internal_error", "stats_too_slow", "log_unavailable"),
+)
 async def stats(
     house: HouseDep,
     task: TaskName = None,

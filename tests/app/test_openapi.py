@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app import examples
+from app import errors, examples
+from app.settings import Settings
+from tests.conftest import Serve
 
 
 @pytest.fixture
@@ -64,9 +66,11 @@ def test_every_operation_says_what_it_is_for_and_shows_its_errors(document: dict
                 if status >= "400" and path.startswith("/v2"):
                     assert {"error"} <= set(answer["content"]["application/json"]["example"]) <= {"error", "name", "ready"}
                 elif int(status) >= 400:
-                    content = answer["content"]["application/problem+json"]
-                    for example in (content["example"], *content.get("schema", {}).get("examples", ())):
-                        assert example["status"] == int(status)
+                    assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+                    examples = answer["content"]["application/problem+json"]["examples"]
+                    assert examples, (method, path, status)
+                    for code, example in examples.items():
+                        assert example["value"] == {**example["value"], "status": int(status), "code": code}
 
 
 def test_answers_of_models_say_where_their_rows_are_and_that_they_can_be_sent_again(document: dict[str, Any]) -> None:
@@ -76,8 +80,47 @@ def test_answers_of_models_say_where_their_rows_are_and_that_they_can_be_sent_ag
             assert {"X-Gatehouse-Log", "Idempotent-Replayed"} <= set(operations["post"]["responses"]["200"]["headers"]), path
     posted = document["paths"]["/v1/sentiment"]["post"]["responses"]
     for status, code in (("409", "request_in_flight"), ("422", "idempotency_key_reused"), ("503", "log_unavailable")):
-        schema = posted[status]["content"]["application/problem+json"]["schema"]
-        assert code in [example["code"] for example in schema["examples"]]
+        assert code in posted[status]["content"]["application/problem+json"]["examples"]
+
+
+def test_every_code_that_is_answered_is_shown_where_it_may_be_met(serve: Serve, settings: Settings) -> None:
+    strict = settings.model_copy(update={"auth": "keys", "rate_limit": "100/second", "trusted_hosts": "127.0.0.1"})
+    shown = codes(serve(strict).get("/openapi.json").json())
+    assert shown["/readyz"] == {"not_ready", "invalid_request", "too_many_headers"}
+    assert shown["/v1/stats"] > {"stats_too_slow", "log_unavailable", "keys_unavailable", "unknown_host", "rate_limited"}
+    assert "overloaded" not in shown["/v1/models"] | shown["/v1/requests/{request_id}"]
+    assert {"overloaded", "task_unavailable", "body_timeout", "forbidden"} < shown["/v1/rainfall"]
+    answered = {refused[1] for refused in re.findall(r"^\w.*?  +(\d{3}) (\w+)", errors.__doc__ or "", re.MULTILINE)}
+    assert answered | {"not_found", "not_ready"} == set().union(*shown.values())
+
+
+def codes(document: dict[str, Any]) -> dict[str, set[str]]:
+    """Path under /v1 or beside it -> the codes of all errors that it is said to give."""
+    return {
+        path: {
+            code
+            for operation in operations.values()
+            for response in operation["responses"].values()
+            for code in response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        }
+        for path, operations in document["paths"].items()
+        if not path.startswith("/v2")
+    }
+
+
+def test_what_is_waited_for_is_said_to_be_told(document: dict[str, Any]) -> None:
+    posted = document["paths"]["/v1/sentiment"]["post"]["responses"]
+    assert "Retry-After" in posted["503"]["headers"]
+    assert "Retry-After" in posted["409"]["headers"]
+    assert "Retry-After" not in posted["422"]["headers"]
+
+
+def test_a_bad_id_of_the_caller_is_refused_as_every_operation_says(client: httpx.Client, document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        if "get" in operations and "{" not in path:
+            answer = client.get(path, headers={"X-Client-Request-Id": "x" * 129})
+            assert str(answer.status_code) in operations["get"]["responses"], path
+            assert answer.status_code in {400, 422}, path
 
 
 def test_only_known_statuses_are_documented(document: dict[str, Any]) -> None:
