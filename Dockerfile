@@ -68,6 +68,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1 \
     GATEHOUSE_AUTH=keys \
+    GATEHOUSE_LOG_FORMAT=json \
     GATEHOUSE_DATABASE_URL=sqlite:////data/gatehouse.db \
     GATEHOUSE_SPOOL_DIR=/data/spool
 # /data is for SQLite, when the image runs without compose and its PostgreSQL, and for the spool of relaxed logging.

@@ -59,9 +59,9 @@ page-if-possible:
 	@$(MAKE) --no-print-directory page || echo "warning: the page could not be built; the service runs without it" >&2
 
 lock: $(VENV)/.dev ## Choose dependency versions anew
-	$(BIN)/uv pip compile pyproject.toml --extra cpu --universal --python-version 3.11 --generate-hashes --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra otel --universal --python-version 3.11 --generate-hashes --upgrade \
 		--quiet --no-annotate --custom-compile-command 'make lock' -o requirements/serve.txt
-	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra train --extra dev --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra otel --extra train --extra dev --universal --python-version 3.11 --upgrade \
 		--quiet --no-annotate --custom-compile-command 'make lock' -c requirements/serve.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --group pyproject.toml:page --universal --python-version 3.11 --generate-hashes --upgrade \
 		--quiet --no-annotate --custom-compile-command 'make lock' -o requirements/page.txt
@@ -84,7 +84,7 @@ $(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/.python
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.serve
 	$(if $(TORCH_INDEX),$(PIP) --no-deps --extra-index-url $(TORCH_INDEX) -c requirements/dev.txt torch)
-	$(PIP) -c requirements/dev.txt -e '.[cpu,train,dev]'
+	$(PIP) -c requirements/dev.txt -e '.[cpu,otel,train,dev]'
 	@touch $@
 
 app/page/dist/index.html: $(PAGE) requirements/page.txt | $(VENV)/.python

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -62,14 +61,15 @@ def serve(
     from app import listening
     from app.database import is_for_many_processes, make_engine, migrate
     from app.metrics import SHARED
+    from app.process_log import log_config
     from app.settings import Settings
+    from app.tracing import check_traces
 
     settings = Settings()
     listening.check_address(host or settings.host, settings)
+    check_traces(settings)
     if migrate_first:
         migrate(make_engine(settings.database_url))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks at every look at the schema
     if settings.workers > 1 and not is_for_many_processes(settings.database_url):
         raise typer.BadParameter("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
     with TemporaryDirectory() as shared:
@@ -82,7 +82,8 @@ def serve(
             port=port or settings.port,
             workers=settings.workers,
             **listening.OPTIONS,
-            access_log=False,  # every request is a row in the database
+            log_config=log_config(settings.log_format),
+            access_log=False,  # requests have lines of our own
             # A client that never finishes its request must not keep the process from ending.
             timeout_graceful_shutdown=_MOST_DRAIN_S,
         )

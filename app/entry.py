@@ -23,7 +23,8 @@ class Entry:
     """Made by the middleware, filled in by the route, written by the middleware.
 
     `inputs` and `outputs` are what is stored in place of bodies that are not all JSON. `claim`: its Idempotency-Key, if it
-    is the request that uses it; `keeps_claim`: whether it has used it up.
+    is the request that uses it; `keeps_claim`: whether it has used it up. `commits`: when its row was waited for, from and to,
+    as perf_counter counts.
     """
 
     request_id: str
@@ -50,6 +51,7 @@ class Entry:
     observed: Observed | None = None
     claim: Claim | None = None
     keeps_claim: bool = False
+    commits: list[tuple[float, float]] = field(default_factory=list)
     process_id: int | None = None
     replay_of: str | None = None
 

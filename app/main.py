@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -29,6 +30,10 @@ from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.stats.statistics import Statistics
 from app.tasks import TASKS
+from app.tracing import make_spans
+
+if TYPE_CHECKING:
+    from app.spans import Spans
 
 _DESCRIPTION = """Recurrent networks behind a REST interface: sentiment of a text, rain in an hour of radar scans, the next
 character of a tune; the same under /v2 by the Open Inference Protocol. Errors are `application/problem+json` (RFC 9457), and
@@ -37,9 +42,12 @@ stored record."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """An application that serves the bundles of `settings.models_dir`; settings from the environment if none are given."""
+    """An application that serves the bundles of `settings.models_dir`; settings from the environment if none are given.
+
+    Raises TracesUnavailable.
+    """
     settings = settings or Settings()
-    app = Application(settings, Metrics())
+    app = Application(settings, Metrics(), make_spans(settings))
     errors.install(app)
     for routes in (sentiment, rainfall, music, models, requests, stats, health):
         app.include_router(routes.router)
@@ -54,23 +62,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 class Application(FastAPI):
     """FastAPI with the Ledger around its own layers: an operation that the Ledger calls itself passes none of them."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, spans: "Spans | None") -> None:
         super().__init__(
             title="Gatehouse",
             version=__version__,
             description=_DESCRIPTION,
-            lifespan=_lifespan(settings, metrics),
+            lifespan=_lifespan(settings, metrics, spans),
             docs_url=None,
             redoc_url=None,
             openapi_url=None if settings.docs == "off" else "/openapi.json",
+            # FastAPI's own would tell of inputs that it refuses, and not of the operations that the Ledger calls itself.
+            telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
         )
         self._settings = settings
+        self._spans = spans
         self.state.metrics, self.state.draining = metrics, False
 
     def build_middleware_stack(self) -> ASGIApp:
         predictions = [route for part in (sentiment, rainfall, music) for route in part.router.routes]
         direct = {route.path: route for route in predictions if isinstance(route, JsonRoute)}
-        ledger = Ledger(super().build_middleware_stack(), self._settings, self.state.metrics, direct)
+        ledger = Ledger(super().build_middleware_stack(), self._settings, self.state.metrics, self._spans, direct)
         if not self._settings.cors_origins:
             return ledger
         # Outermost, so that a page can read refusals, too. It answers the preflights of browsers itself: they ask for nothing.
@@ -91,7 +102,9 @@ class Application(FastAPI):
         )
 
 
-def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Idle]]]:
+def _lifespan(
+    settings: Settings, metrics: Metrics, spans: "Spans | None"
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Idle]]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Idle]]:
         cpus = settings.cpu_threads or available_cpus()
@@ -120,6 +133,8 @@ def _lifespan(settings: Settings, metrics: Metrics) -> Callable[[FastAPI], Abstr
             await house.key_ring.close()
             await asyncio.to_thread(retention.close)
             await asyncio.to_thread(house.request_log.close)
+            if spans:
+                await asyncio.to_thread(spans.close)
 
     return lifespan
 

@@ -5,10 +5,12 @@ import asyncio
 import logging
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app import access_line
 from app.bodies import again, read_body
 from app.door import Door
 from app.entry import Entry
@@ -35,6 +37,9 @@ from app.tasks.task import InvalidInput
 from app.waiting import LogUnavailable
 from app.watch import Watch
 
+if TYPE_CHECKING:
+    from app.spans import Spans  # which needs an extra
+
 log = logging.getLogger(__name__)
 
 _MOST_CLIENT_ID = 128
@@ -44,12 +49,15 @@ _QUICK = {"overloaded", "rate_limited", "keys_unavailable"}
 class Ledger:
     """Every HTTP answer carries X-Request-ID; those that are logged leave only after their row is on disk."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, direct: dict[str, JsonRoute]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, metrics: Metrics, spans: "Spans | None", direct: dict[str, JsonRoute]
+    ) -> None:
         """`direct`: path -> the operation that is called without the application's layers between."""
-        self._app, self._metrics, self._direct = app, metrics, direct
+        self._app, self._metrics, self._spans, self._direct = app, metrics, spans, direct
         self._most_bytes = settings.max_body_bytes
         self._body_timeout_s = settings.body_timeout_s
         self._door = Door(settings)
+        self._lines = settings.access_log == "on"
         self._payloads = None if settings.log_payloads == "off" else Payloads(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,6 +72,9 @@ class Ledger:
         finally:
             if entry.claim and not entry.keeps_claim:
                 _house(scope).request_log.release(entry.claim)
+            trace_id = self._spans.record(scope, entry) if self._spans else None
+            if self._lines:
+                access_line.say(entry, trace_id)
 
     async def _respond(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         entry = reply.entry
@@ -71,7 +82,6 @@ class Ledger:
         try:
             before = await self._let_in(scope, receive, entry, gate)
         except ClientDisconnect:
-            log.info("request %s: the client went away", entry.request_id)
             return
         except Exception as error:  # noqa: BLE001 - refused before any work
             await reply.refuse(_refused(error, entry))
@@ -124,7 +134,7 @@ class Ledger:
             else:
                 await self._app(scope, again(entry.request_body, receive), reply.send)
         except ClientDisconnect:
-            log.info("request %s: the client went away", entry.request_id)
+            pass  # its line says so
         except asyncio.CancelledError:
             if not watch.gone:
                 raise
@@ -161,14 +171,16 @@ class Ledger:
             entry.keeps_claim = answer is not None
         except LogUnavailable as error:
             await reply.refuse(_refused(error, entry))
-        self._metrics.committed(entry.task, perf_counter() - started)
+        self._committed(entry, started)
 
     async def _begin_stream(self, scope: Scope, entry: Entry) -> Place:
         """The row, then the stream's first byte. Raises LogUnavailable."""
         request_log = _house(scope).request_log
         entry.process_id = request_log.process_id
         inputs, _ = self._payloads.of(entry, b"") if self._payloads else (None, None)
+        started = perf_counter()
         place = await request_log.write(entry.row(inputs, None))
+        self._committed(entry, started)
         entry.keeps_claim = True
         return place
 
@@ -181,7 +193,12 @@ class Ledger:
         except LogUnavailable as error:
             await reply.refuse(_refused(error, entry))
             house.request_log.record(entry.end(outputs), "end")  # once the database is there again
-        self._metrics.committed(entry.task, perf_counter() - started)
+        self._committed(entry, started)
+
+    def _committed(self, entry: Entry, started_s: float) -> None:
+        ended_s = perf_counter()
+        entry.commits.append((started_s, ended_s))
+        self._metrics.committed(entry.task, ended_s - started_s)
 
 
 def _house(scope: Scope) -> House:
@@ -192,7 +209,7 @@ def _house(scope: Scope) -> House:
 def _refused(error: Exception, entry: Entry) -> Refusal:
     refused = refusal(error)
     if refused.code == "internal_error":
-        log.error("request %s failed", entry.request_id, exc_info=error)
+        log.error("request %s failed", entry.request_id, exc_info=error, extra={"request_id": entry.request_id})
     return refused
 
 

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     log_payload_retention_days: int | None = Field(
         default=None, ge=1, description="Days after which the inputs and outputs of a row are emptied. Default: never."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="How lines on standard error look: `auto` is text at a terminal and JSON elsewhere."
+    )
+    access_log: Switch = Field(default="on", description="Whether each request leaves a line on standard error.")
+    traces: Switch = Field(
+        default="off",
+        description="`on` sends spans of each request by OTLP over HTTP; `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.",
+    )
     provider: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where graphs run: `auto` is CUDA where onnxruntime has it and finds a GPU, else the CPU."
     )

@@ -2,15 +2,18 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.bundle import current_folder
+from app.database import make_engine, migrate
 from app.predictor import Predictor, load_predictor
 from app.steps import StepBatcher
 from tests.app.callers import Passes
+from tests.app.said import Start, serving
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +37,21 @@ def batcher(music_predictor: Predictor[Any], passes: Passes) -> Iterator[StepBat
 def folder(tiny_models: Path, tmp_path: Path) -> Path:
     """A copy of the sentiment bundle, to be damaged."""
     return Path(shutil.copytree(current_folder(tiny_models, "sentiment"), tmp_path / "bundle"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def start(tiny_models: Path, database: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts a process with given settings and its log in a file."""
+    log = tmp_path / "stderr"
+    with ExitStack() as stack:
+        file = stack.enter_context(log.open("wb"))
+        yield lambda **settings: stack.enter_context(serving(tiny_models, database, file, log, settings))
