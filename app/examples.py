@@ -1,4 +1,6 @@
-"""One example for every operation. Each succeeds when sent as it stands; feedback, to the path of a record of its task."""
+"""Examples for every operation. Each question succeeds when sent as it stands; feedback, to the path of a record of its task.
+
+Answers are what the shipped bundles once said to them."""
 
 import json
 from typing import Any
@@ -58,6 +60,65 @@ MUSIC_GENERATE: dict[str, Any] = {
     "seed": 7,
     "stream": False,
 }
+
+
+def _answer(task: str, **said: Any) -> dict[str, Any]:
+    return {
+        "request_id": "01a210a4-5515-75e3-8dbf-06a67ba33bea",
+        "model": {"task": task, "version": "20261123-lstm-e70020", "cell": "lstm"},
+        "timing_ms": {"encode": 0.114, "queue": 0.899, "run": 6.545},
+        **said,
+    }
+
+
+SENTIMENT_ANSWER = _answer(
+    "sentiment",
+    predictions=[
+        {
+            "label": "positive",
+            "probability": 0.9997757805195503,
+            "tokens_read": 6,
+            "truncated": False,
+            "words": [
+                {"text": "A", "start": 0, "end": 1, "weight": 0.28227013237216925},
+                {"text": "quiet", "start": 2, "end": 7, "weight": 3.95995415313168},
+                {"text": ",", "start": 7, "end": 8, "weight": 0.31792598485076623},
+                {"text": "moving", "start": 9, "end": 15, "weight": 3.38562928082884},
+                {"text": "film", "start": 16, "end": 20, "weight": 0.3891445339473279},
+                {"text": ".", "start": 20, "end": 21, "weight": 0.08115024846204202},
+            ],
+        }
+    ],
+)
+RAINFALL_ANSWER = _answer(
+    "rainfall",
+    predictions=[
+        {
+            "rain_mm": 0.6121476888656616,
+            "interval_90_mm": [0.17897206918183214, 9.858775868873101],
+            "scans_used": 3,
+            "baselines_mm": {
+                "marshall_palmer": 3.4848492262712547,
+                "z_zdr": 3.1618955714932415,
+                "kdp": 23.11312384979624,
+                "csu_blend": 3.1649493340140777,
+            },
+        }
+    ],
+)
+MUSIC_NEXT_ANSWER = _answer(
+    "music",
+    characters=[
+        {"character": "D", "probability": 0.22589325904846191},
+        {"character": "B", "probability": 0.20738078653812408},
+        {"character": "G", "probability": 0.1381320059299469},
+    ],
+    bits_per_character=1.5968601767218626,
+)
+_CONTINUATION = "G | B>AG BAG | A3 B>cd | ede gfe | dBG G2e |\ndBG dBG | B2G AGA | BAG A2B | dcA G2z |]\n"
+MUSIC_GENERATE_ANSWER = _answer(
+    "music", abc=_PROMPT + _CONTINUATION, continuation=_CONTINUATION, finished=True, seed=MUSIC_GENERATE["seed"]
+)
 
 
 def _inference(name: str, strings: list[str], **rest: Any) -> dict[str, Any]:

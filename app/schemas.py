@@ -94,6 +94,8 @@ class SentimentPrediction(_Out):
 class SentimentResponse(_Answer):
     """One prediction a text, in order."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SENTIMENT_ANSWER]})
+
     predictions: list[SentimentPrediction]
 
 
@@ -158,6 +160,8 @@ class RainfallPrediction(_Out):
 class RainfallResponse(_Answer):
     """One prediction an hour, in order."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.RAINFALL_ANSWER]})
+
     predictions: list[RainfallPrediction]
 
 
@@ -190,6 +194,8 @@ class NextCharacter(_Out):
 class NextResponse(_Answer):
     """The distribution of the next character."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.MUSIC_NEXT_ANSWER]})
+
     characters: list[NextCharacter]
     bits_per_character: float = Field(description="Mean cost of the prompt's own characters under the model.")
 
@@ -209,6 +215,8 @@ class GenerateRequest(_In):
 
 class GenerateResponse(_Answer):
     """The tune."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.MUSIC_GENERATE_ANSWER]})
 
     abc: str = Field(description="Prompt and continuation.")
     continuation: str

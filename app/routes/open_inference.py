@@ -42,7 +42,9 @@ class InferRoute(APIRoute):
 
 
 Name = Annotated[str, Path(description="sentiment, rainfall or music.", examples=["sentiment"])]
-Version = Annotated[str, Path(description="That of the served bundle, as the model's metadata name it.")]
+Version = Annotated[
+    str, Path(description="That of the served bundle, as the model's metadata name it.", examples=["20260101-lstm-0a1b2c"])
+]
 Asked = Annotated[InferenceRequest, Body(openapi_examples=examples.OPEN_INFERENCE)]
 
 router = APIRouter(prefix="/v2", tags=["open inference"])

@@ -33,6 +33,28 @@ def test_every_example_succeeds_when_posted(client: httpx.Client, document: dict
     assert posted == 5
 
 
+def test_every_example_of_an_answer_looks_as_answers_do(client: httpx.Client, document: dict[str, Any]) -> None:
+    """Names and types; of the first of each list, since there may be more or fewer."""
+    schemas, shown = document["components"]["schemas"], 0
+    for path, operations in document["paths"].items():
+        if "post" in operations and path.startswith(("/v1/sentiment", "/v1/rainfall", "/v1/music")):
+            asked, told = operations["post"]["requestBody"], operations["post"]["responses"]["200"]
+            question, answer = (
+                schemas[part["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]["examples"][0]
+                for part in (asked, told)
+            )
+            assert shape(answer) == shape(client.post(path, json=question).json()), path
+            shown += 1
+    assert shown == 4
+
+
+def shape(value: Any) -> Any:
+    """Of JSON: its names and types."""
+    if isinstance(value, dict):
+        return {name: shape(content) for name, content in value.items()}
+    return [shape(value[0])] if isinstance(value, list) else type(value)
+
+
 def test_every_example_of_an_inference_succeeds_when_posted_to_its_model(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:

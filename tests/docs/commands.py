@@ -18,10 +18,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 def sections() -> str:
     """All of the page but what it says first."""
-    return "\n".join(_section(name, command) for name, command in _commands().items())
+    return "\n".join(_section(name, command) for name, command in commands().items())
 
 
-def _commands() -> dict[str, Any]:
+def commands() -> dict[str, Any]:
     """Full name -> command, in the order of --help."""
     groups = [cli.app, *(entry.load() for entry in entry_points(group="gatehouse.commands"))]
     return {name: command for group in groups for name, command in _leaves(typer.main.get_command(group), "gatehouse")}
