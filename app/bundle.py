@@ -29,8 +29,8 @@ from app.tasks.reference import Reference
 FORMAT = 1
 MANIFEST = "bundle.json"
 CURRENT = "CURRENT"
-_VERSION = re.compile("[0-9]{8}-(rnn|lstm|gru)-[0-9a-f]{6}")
-ASSETS = {"sentiment": "vocab.json", "rainfall": "scaler.json", "music": "vocab.json"}
+_VERSION = re.compile("[0-9]{8}-(rnn|lstm|gru|all)-[0-9a-f]{6}")
+ASSETS = {"sentiment": "vocab.json", "rainfall": "scaler.json", "music": "vocab.json", "cells": "vocab.json"}
 
 
 class _Part(BaseModel):
@@ -50,9 +50,9 @@ class Manifest(_Part):
     """bundle.json. `reference`: how the numbers that are observed of requests were spread over the validation data."""
 
     format: Literal[1]
-    task: Literal["sentiment", "rainfall", "music"]
+    task: Literal["sentiment", "rainfall", "music", "cells"]
     version: str = Field(pattern=f"^{_VERSION.pattern}$")
-    cell: Literal["rnn", "lstm", "gru"]
+    cell: Literal["rnn", "lstm", "gru", "all"] = Field(description="`all`: the three side by side, of a demonstration.")
     precision: Literal["fp32", "int8"]
     created: str
     inputs: dict[str, TensorContract]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from app.batcher import Batcher
+from app.demonstration import Demonstration
 from app.entry import Entry
 from app.gate import Gate
 from app.key_ring import KeyRing
@@ -17,13 +18,18 @@ from app.steps import StepBatcher
 
 @dataclass
 class House:
-    """Built and closed by the lifespan. `gates`: task -> Gate."""
+    """Built and closed by the lifespan. `gates`: task, or demonstration, -> Gate."""
 
     registry: Registry
+    demonstration: Demonstration
     request_log: RequestLog
     key_ring: KeyRing
     gates: dict[str, Gate]
     statistics: Statistics
+
+    def serves(self, task: str) -> bool:
+        """Whether there is a model for what has a gate."""
+        return not (self.demonstration.fault if task == self.demonstration.name else self.registry.faults.get(task))
 
 
 def house_of(request: Request) -> House:

@@ -30,7 +30,7 @@ def export(
     output: Annotated[str, typer.Argument(help="A file, .jsonl or .parquet; `-` is standard output, in jsonl.")] = "-",
     since: Annotated[str | None, typer.Option(help="From this time on: 2026-01-31 or 2026-01-31T12:00+01:00.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this time. Default: now.")] = None,
-    task: Annotated[Literal["sentiment", "rainfall", "music"] | None, typer.Option(help="Default: all.")] = None,
+    task: Annotated[Literal["sentiment", "rainfall", "music", "cells"] | None, typer.Option(help="Default: all.")] = None,
     status: Annotated[list[str] | None, typer.Option(help="Such as 422 or 4xx; may be repeated. Default: all.")] = None,
     key: Annotated[str | None, typer.Option(help="Only requests that came with this API key, by its id.")] = None,
     url: UrlOption = None,

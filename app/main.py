@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from app import __version__, errors
 from app.cpus import available_cpus
 from app.database import make_engine
+from app.demonstration import Demonstration
 from app.draining import announce_end
 from app.gate import Gate
 from app.house import House
@@ -25,11 +26,11 @@ from app.middleware import Ledger
 from app.registry import Registry
 from app.request_log import RequestLog
 from app.retention import Retention
-from app.routes import docs, health, models, music, open_inference, page, rainfall, requests, sentiment, stats
+from app.routes import cells, docs, health, models, music, open_inference, page, rainfall, requests, sentiment, stats
 from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.stats.statistics import Statistics
-from app.tasks import TASKS
+from app.tasks import BUNDLED
 from app.tracing import make_spans
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     app = Application(settings, Metrics(), make_spans(settings))
     errors.install(app)
-    for routes in (sentiment, rainfall, music, models, requests, stats, health):
+    for routes in (sentiment, rainfall, music, cells, models, requests, stats, health):
         app.include_router(routes.router)
     app.include_router(open_inference.router)
     app.include_router(open_inference.inference)
@@ -79,7 +80,7 @@ class Application(FastAPI):
         self.state.metrics, self.state.draining = metrics, False
 
     def build_middleware_stack(self) -> ASGIApp:
-        predictions = [route for part in (sentiment, rainfall, music) for route in part.router.routes]
+        predictions = [route for part in (sentiment, rainfall, music, cells) for route in part.router.routes]
         direct = {route.path: route for route in predictions if isinstance(route, JsonRoute)}
         ledger = Ledger(super().build_middleware_stack(), self._settings, self.state.metrics, self._spans, direct)
         if not self._settings.cors_origins:
@@ -109,12 +110,13 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Idle]]:
         cpus = settings.cpu_threads or available_cpus()
         registry = await asyncio.to_thread(Registry.load, settings.models_dir, settings.provider, cpus, metrics.passed)
-        gates = {task: Gate(task, settings.queue_limit_requests) for task in TASKS}
+        gates = {task: Gate(task, settings.queue_limit_requests) for task in BUNDLED}
+        demonstration = await asyncio.to_thread(Demonstration.load, settings.models_dir, settings.provider)
         engine = make_engine(settings.database_url)
         most_spool_bytes = settings.spool_max_bytes if settings.log_mode == "relaxed" else None
         keep = timedelta(hours=settings.idempotency_hours)
         request_log = RequestLog(engine, settings.spool_dir, most_spool_bytes, keep)
-        house = House(registry, request_log, KeyRing(engine), gates, Statistics(engine, registry))
+        house = House(registry, demonstration, request_log, KeyRing(engine), gates, Statistics(engine, registry))
         retention = Retention(engine, settings.log_retention_days, settings.log_payload_retention_days)
         metrics.watch(house)
         app.state.house = house
@@ -129,6 +131,7 @@ def _lifespan(
             gauges.cancel()
             metrics.close()
             await asyncio.to_thread(house.registry.close)
+            await asyncio.to_thread(house.demonstration.close)
             house.statistics.close()
             await house.key_ring.close()
             await asyncio.to_thread(retention.close)

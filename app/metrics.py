@@ -89,7 +89,7 @@ class Metrics:
             return
         for task, gate in self._house.gates.items():
             self._inside.labels(task).set(gate.inside)
-            self._ready.labels(task).set(task not in self._house.registry.faults)
+            self._ready.labels(task).set(self._house.serves(task))
         for task, served in self._house.registry:
             self._waiting.labels(task).set(served.queue_depth)
         self._lost.set(self._house.request_log.lost)

@@ -9,12 +9,13 @@ _TASKS = {
     "/v1/rainfall": "rainfall",
     "/v1/music/next": "music",
     "/v1/music/generate": "music",
+    "/v1/cells": "cells",
 }
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?/infer")
 
 
 def task_of(path: str) -> str | None:
-    """The task that a POST to this path asks, and whose gate stands before it; None where none is asked."""
+    """The task or demonstration that a POST to this path asks, and whose gate stands before it; None where none is asked."""
     if task := _TASKS.get(path):
         return task
     infer = _INFER.fullmatch(path)

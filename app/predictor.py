@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from app.bundle import MANIFEST, BundleError, Manifest, ModelBundle, read_bundle
 from app.graph_file import check_graph
-from app.tasks import TASKS
+from app.tasks import BUNDLED
 from app.tasks.task import Run, Task, Tensors
 
 Provider = Literal["auto", "cpu", "cuda"]
@@ -148,7 +148,7 @@ def _check_state(bundle: ModelBundle) -> None:
 
 def _task(bundle: ModelBundle) -> Any:
     try:
-        return TASKS[bundle.manifest.task].from_bundle(bundle.manifest.settings, bundle.asset)
+        return BUNDLED[bundle.manifest.task].from_bundle(bundle.manifest.settings, bundle.asset)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise BundleError(f"{bundle.folder}: settings or vocabulary do not fit the task: {error!r}") from error
 

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class TaskUnavailable(Exception):
     """The task's bundle failed its checks; `reason` is for operators."""
 
-    def __init__(self, task: str, reason: str) -> None:
-        super().__init__(f"no model is being served for {task}; /readyz says why")
+    def __init__(self, task: str, reason: str, where: str = "/readyz") -> None:
+        super().__init__(f"no model is being served for {task}; {where} says why")
         self.reason = reason
 
 

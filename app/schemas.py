@@ -12,6 +12,7 @@ LIMITS: dict[str, dict[str, int]] = {
     "sentiment": {"texts": 128, "characters_per_text": 20_000},
     "rainfall": {"hours": 256, "scans_per_hour": MOST_SCANS},
     "music": {"prompt_characters": 10_000, "max_characters": 5_000, "top_k": 200},
+    "cells": {"characters_per_text": 20_000},
 }
 """What one request may hold, by task."""
 

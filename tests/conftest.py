@@ -53,6 +53,7 @@ _TINY = {
     "sentiment": {"cell": "lstm", "embedding": "embedding = 8", "bidirectional": "bidirectional = true", "precision": "int8"},
     "rainfall": {"cell": "gru", "embedding": "", "bidirectional": "bidirectional = true", "precision": "fp32"},
     "music": {"cell": "lstm", "embedding": "embedding = 8", "bidirectional": "", "precision": "fp32"},
+    "cells": {"cell": "all", "embedding": "embedding = 8", "bidirectional": "", "precision": "fp32"},
 }
 
 
@@ -83,12 +84,13 @@ def tiny_sources(tiny_data: Path) -> dict[str, Path]:
         "sentiment": tiny_data / "sentiment" / "IMDB Dataset.csv",
         "rainfall": tiny_data / "rainfall" / "train.csv",
         "music": tiny_data / "music" / "tunes.abc",
+        "cells": tiny_data / "sentiment" / "IMDB Dataset.csv",
     }
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_sources: dict[str, Path]) -> Path:
-    """A models folder with a bundle for each task, trained and sealed by the real code."""
+    """A models folder with a bundle for each task and the demonstration, trained and sealed by the real code."""
     from training.train import train
 
     folder = tmp_path_factory.mktemp("tiny")

@@ -8,6 +8,10 @@ _WHAT = {
     "sentiment": "Probability that a text is positive.",
     "rainfall": "Millimetres of rain at a gauge in an hour of polarimetric radar scans, with a 90 % interval.",
     "music": "Probability of each next character of a tune in ABC notation.",
+    "cells": (
+        "A demonstration: the gates and states of an RNN, an LSTM and a GRU while each reads a text and judges it after every "
+        "word. They share the words they know, the width of word vectors and the number of units, and no weight."
+    ),
 }
 _DATA = {
     "sentiment": (
@@ -25,6 +29,10 @@ _DATA = {
         "Traditional tunes in ABC notation: O'Neill's, Ryan's Mammoth Collection, Aird's Airs, the Nottingham database, "
         "Irish sessions and others. Tunes that begin alike stay in one split."
     ),
+    "cells": (
+        "Large Movie Review Dataset (Maas et al. 2011), labelled training half. Validation reviews belong to movies of which "
+        "no review was learned from."
+    ),
 }
 _NOT_FOR = {
     "sentiment": (
@@ -36,6 +44,10 @@ _NOT_FOR = {
         "from, the interval is wide and the estimate of downpours too low."
     ),
     "music": "Anything but melodies in the style of the collections; telling who wrote a tune.",
+    "cells": (
+        "Judging texts: the model of `sentiment` does that, and better. Ranking the three cells: networks so small, trained "
+        "once by one recipe, show how they work and not which is best."
+    ),
 }
 
 
@@ -43,7 +55,8 @@ def card(manifest: dict[str, Any], recipe: Recipe) -> str:
     """Markdown."""
     task, data = manifest["task"], manifest["data"]
     shape = recipe.model
-    net = f"{shape.layers} {'bidirectional ' if shape.bidirectional else ''}{recipe.cell.upper()} layer(s) of {shape.hidden}"
+    cell = "RNN, LSTM and GRU, each of" if recipe.cell == "all" else f"{recipe.cell.upper()},"
+    net = f"{cell} {shape.layers} {'bidirectional ' if shape.bidirectional else ''}layer(s) of {shape.hidden}"
     sizes = ", ".join(f"{count} {name}" for name, count in data["split_sizes"].items())
     rejected = ", ".join(f"{count} ({reason})" for reason, count in data["rejected"].items()) or "none"
     rows = "\n".join(f"| {name} | {value} |" for name, value in manifest["metrics"].items())

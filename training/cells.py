@@ -23,9 +23,11 @@ class Gate(nn.Module):
 
 
 class BookCell(nn.Module):
-    """Walks a cell's `step` over time. `gate_order` is the order of the gates in torch's stacked weights."""
+    """Walks a cell's `step` over time. `gate_order` is the order of the gates in torch's stacked weights, `carried` what goes
+    on to the next step."""
 
     gate_order: tuple[str, ...]
+    carried: tuple[str, ...] = ("state",)
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -55,9 +57,15 @@ class BookCell(nn.Module):
     def gate(self, name: str, x: Tensor, h: Tensor) -> Tensor:
         return self.gate_of(name).forward(x, h)
 
-    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """One time step: x [batch, inputs] and the state, its first part the output h [batch, hidden]."""
+    def inside(self, x: Tensor, state: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """One time step, x [batch, inputs] and the state before: all that can be looked at, each [batch, hidden]. `state` is
+        the output h."""
         raise NotImplementedError
+
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The state after the step, its first part the output h [batch, hidden]."""
+        inside = self.inside(x, state)
+        return tuple(inside[name] for name in self.carried)
 
     def forward(self, x: Tensor) -> Tensor:
         zero = x.new_zeros(x.shape[0], self.hidden)
@@ -74,17 +82,18 @@ class BookRNN(BookCell):
 
     gate_order = ("mix",)
 
-    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def inside(self, x: Tensor, state: tuple[Tensor, ...]) -> dict[str, Tensor]:
         h, *_ = state
-        return (torch.tanh(self.gate("mix", x, h)),)
+        return {"state": torch.tanh(self.gate("mix", x, h))}
 
 
 class BookLSTM(BookCell):
     """Long short-term memory (Hochreiter, Schmidhuber 1997) with a forget gate (Gers et al. 2000)."""
 
     gate_order = ("input", "forget", "candidate", "output")
+    carried = ("state", "cell")
 
-    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def inside(self, x: Tensor, state: tuple[Tensor, ...]) -> dict[str, Tensor]:
         h, c = state
         # Forget: how much of each memory stays.
         forget = torch.sigmoid(self.gate("forget", x, h))
@@ -95,7 +104,8 @@ class BookLSTM(BookCell):
         c = forget * c + store * candidate
         # Output: how much of the memory is shown.
         output = torch.sigmoid(self.gate("output", x, h))
-        return output * torch.tanh(c), c
+        h = output * torch.tanh(c)
+        return {"forget": forget, "input": store, "candidate": candidate, "output": output, "cell": c, "state": h}
 
 
 class BookGRU(BookCell):
@@ -103,7 +113,7 @@ class BookGRU(BookCell):
 
     gate_order = ("reset", "update", "candidate")
 
-    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def inside(self, x: Tensor, state: tuple[Tensor, ...]) -> dict[str, Tensor]:
         h, *_ = state
         # Update: how much of the old state stays.
         update = torch.sigmoid(self.gate("update", x, h))
@@ -111,7 +121,8 @@ class BookGRU(BookCell):
         reset = torch.sigmoid(self.gate("reset", x, h))
         candidate_gate = self.gate_of("candidate")
         candidate = torch.tanh(candidate_gate.from_input(x) + reset * candidate_gate.from_state(h))
-        return (update * h + (1.0 - update) * candidate,)
+        h = update * h + (1.0 - update) * candidate
+        return {"update": update, "reset": reset, "candidate": candidate, "state": h}
 
 
 BOOK_CELLS: dict[str, type[BookCell]] = {"rnn": BookRNN, "lstm": BookLSTM, "gru": BookGRU}

@@ -17,11 +17,12 @@ commands.add_typer(data_commands, name="data")
 
 
 class TaskName(StrEnum):
-    """The tasks there are."""
+    """The tasks there are, and the demonstration."""
 
     sentiment = "sentiment"
     rainfall = "rainfall"
     music = "music"
+    cells = "cells"
 
 
 class PublicData(StrEnum):
@@ -49,8 +50,8 @@ class StudyName(StrEnum):
     tuning = "tuning"
 
 
-_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-lstm", "music": "music-lstm"}
-_DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music"}
+_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-lstm", "music": "music-lstm", "cells": "cells"}
+_DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music", "cells": "imdb"}
 
 TaskArgument = Annotated[TaskName, typer.Argument(help="What is asked of the network.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder for checkpoints, logs, curves and recorded splits.")]
@@ -216,6 +217,7 @@ def check_command(task: TaskArgument, data: DataOption = None) -> None:
     with TemporaryDirectory() as work:
         read = {
             TaskName.sentiment: lambda: read_reviews(path)[1],
+            TaskName.cells: lambda: read_reviews(path)[1],
             TaskName.rainfall: lambda: read_hours(path, Path(work))[1],
             TaskName.music: lambda: read_tunes(path)[1],
         }

@@ -15,9 +15,10 @@ import onnxruntime as ort
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from app.bundle import FORMAT, seal_bundle
-from app.tasks import TASKS
+from app.tasks import BUNDLED
 from app.tasks.task import Run, Tensors
 from training.card import card
+from training.cells_net import CELLS_MEANINGS
 from training.data.batches import Example
 from training.graph import build_graph
 from training.learners.learner import Learner, Scores
@@ -151,13 +152,15 @@ def _candidate(learner: Learner, graph: onnx.ModelProto, precision: str) -> Cand
 
 def _state_of(graph: onnx.ModelProto) -> dict[str, Any]:
     """The setting `state` of a graph with recurrent inputs [layers, batch, hidden], which pins make wider; else nothing."""
-    axes = {value.name: value.type.tensor_type.shape.dim for value in graph.graph.input if value.name in {"h", "c"}}
+    outputs = {value.name for value in graph.graph.output}
+    recurrent = [value for value in graph.graph.input if f"next_{value.name}" in outputs]
+    axes = {value.name: value.type.tensor_type.shape.dim for value in recurrent}
     state = {name: [layers.dim_value, hidden.dim_value] for name, (layers, _, hidden) in axes.items()}
     return {"state": state} if state else {}
 
 
 def _task(learner: Learner, recipe: Recipe, settings: dict[str, Any]) -> Any:
-    return TASKS[recipe.task].from_bundle(settings, learner.asset.content)
+    return BUNDLED[recipe.task].from_bundle(settings, learner.asset.content)
 
 
 def _loss(learner: Learner, full: Candidate, small: Candidate) -> float:
@@ -203,8 +206,8 @@ def _manifest(
         "cell": recipe.cell,
         "precision": chosen.precision,
         "created": now.isoformat(timespec="seconds"),
-        "inputs": {value.name: _contract(value) for value in graph.input},
-        "outputs": {value.name: _contract(value) for value in graph.output},
+        "inputs": {value.name: _contract(value, recipe.task) for value in graph.input},
+        "outputs": {value.name: _contract(value, recipe.task) for value in graph.output},
         "settings": chosen.settings,
         "vocabulary_size": len(learner.asset.content),
         "metrics": {**metrics, "epoch": float(best.epoch)},
@@ -217,9 +220,9 @@ def _manifest(
     }
 
 
-def _contract(value: onnx.ValueInfoProto) -> dict[str, Any]:
+def _contract(value: onnx.ValueInfoProto, task: str) -> dict[str, Any]:
     tensor = value.type.tensor_type
-    unit, meaning = _MEANINGS[value.name]
+    unit, meaning = (CELLS_MEANINGS if task == "cells" else _MEANINGS)[value.name]
     shape = [axis.dim_param or axis.dim_value for axis in tensor.shape.dim]
     return {"dtype": _DTYPES[tensor.elem_type], "shape": shape, "unit": unit, "meaning": meaning}
 

@@ -8,75 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from onnx import TensorProto
+from torch import nn
 
+from training.cells_net import CellsNet, cells_graph
 from training.model import MusicNet, RainfallNet, SentimentNet, Stack, TaskNet
+from training.nodes import Graph, Shape, array_of
 from training.pins import held_cells
-
-OPSET, IR_VERSION = 21, 10  # what onnxruntime 1.20 and later read
 
 _ONNX_CELL = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 # ONNX stacks the gates in another order than torch: LSTM i, f, g, o -> i, o, f, g; GRU r, z, n -> z, r, n.
 _GATE_ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
-
-Shape = list[int | str]
-
-
-class Graph:
-    """Nodes and weights under construction. Every method that adds a node returns the name of its first output."""
-
-    def __init__(self, prefix: str = "") -> None:
-        """`prefix` keeps the names of a branch apart from those of the graph around it, which it may use."""
-        self._prefix = prefix
-        self._nodes: list[onnx.NodeProto] = []
-        self._weights: list[onnx.TensorProto] = []
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
-
-    def input(self, name: str, kind: int, shape: Shape) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
-        return name
-
-    def switch(self, name: str) -> str:
-        """An input that may be left out: true or false, false by default."""
-        self._weights.append(numpy_helper.from_array(np.array(False), name))
-        return self.input(name, TensorProto.BOOL, [])
-
-    def output(self, value: str, name: str, shape: Shape) -> None:
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-
-    def weight(self, array: npt.NDArray[Any], name: str = "weight") -> str:
-        unique = f"{self._prefix}{name}_{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.asarray(array, order="C"), unique))
-        return unique
-
-    def node(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:
-        names = [f"{self._prefix}{kind.lower()}_{len(self._nodes)}_{position}" for position in range(outputs)]
-        self._nodes.append(helper.make_node(kind, inputs, names, name=names[0], **attributes))
-        return names
-
-    def one(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        return self.node(kind, list(inputs), **attributes)[0]
-
-    def ints(self, *values: int) -> str:
-        return self.weight(np.array(values, np.int64), "ints")
-
-    def linear(self, x: str, layer: nn.Linear) -> str:
-        weight = self.weight(_array(layer.weight).T, "head")
-        return self.one("Add", self.one("MatMul", x, weight), self.weight(_array(layer.bias), "bias"))
-
-    def proto(self, name: str) -> onnx.GraphProto:
-        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._weights)
-
-    def build(self, name: str, metadata: dict[str, str]) -> onnx.ModelProto:
-        """Checked, with `metadata` that the session can read back."""
-        model = helper.make_model(self.proto(name), opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gatehouse")
-        model.ir_version = IR_VERSION
-        helper.set_model_props(model, metadata)
-        onnx.checker.check_model(model, full_check=True)
-        return model
 
 
 def build_graph(network: TaskNet) -> onnx.ModelProto:
@@ -87,6 +29,8 @@ def build_graph(network: TaskNet) -> onnx.ModelProto:
         return _rainfall(network)
     if isinstance(network, MusicNet):
         return _music(network)
+    if isinstance(network, CellsNet):
+        return cells_graph(network)
     raise TypeError(f"no graph for a {type(network).__name__}")
 
 
@@ -150,7 +94,7 @@ def _music(network: MusicNet) -> onnx.ModelProto:
 
 def _embed(graph: Graph, embedding: nn.Embedding, ids: str) -> str:
     """[batch, time] -> [time, batch, width]."""
-    table = graph.weight(_array(embedding.weight), "embedding")
+    table = graph.weight(array_of(embedding.weight), "embedding")
     return graph.one("Gather", table, graph.one("Transpose", ids, perm=[1, 0]))
 
 
@@ -239,7 +183,7 @@ def _both(graph: Graph, pooled: _Pooled) -> str:
 
 def _contributions(graph: Graph, network: SentimentNet, pooled: _Pooled) -> str:
     """[batch, time]; see SentimentNet.contributions."""
-    from_maxima, from_means = np.split(_array(network.head.weight)[0], 2)
+    from_maxima, from_means = np.split(array_of(network.head.weight)[0], 2)
     attained = graph.one("Cast", graph.one("Equal", pooled.bounded, pooled.largest), to=TensorProto.FLOAT)
     ties = graph.one("ReduceSum", attained, graph.ints(0), keepdims=0)
     shares = graph.one("Mul", attained, graph.one("Div", pooled.largest, ties))
@@ -251,9 +195,5 @@ def _contributions(graph: Graph, network: SentimentNet, pooled: _Pooled) -> str:
 
 def _gates(module: nn.Module, name: str, order: list[int]) -> npt.NDArray[np.float32]:
     """A stacked weight or bias with its gates in ONNX's order."""
-    parts = np.split(_array(module.get_parameter(name)), len(order))
+    parts = np.split(array_of(module.get_parameter(name)), len(order))
     return np.concatenate([parts[index] for index in order])
-
-
-def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
-    return np.asarray(tensor.detach().float().cpu().numpy())

@@ -122,8 +122,8 @@ class Export(_Table):
 
 
 class Recipe(_Table):
-    task: Literal["sentiment", "rainfall", "music"]
-    cell: Literal["rnn", "lstm", "gru"]
+    task: Literal["sentiment", "rainfall", "music", "cells"]
+    cell: Literal["rnn", "lstm", "gru", "all"]
     data: Data
     vectors: Vectors = Vectors()
     pretraining: Pretraining = Pretraining()
@@ -137,6 +137,10 @@ class Recipe(_Table):
 
     @model_validator(mode="after")
     def _fits_its_task(self) -> Self:
+        if (self.task == "cells") != (self.cell == "all"):
+            raise ValueError('cell: "all" is for cells, which shows all three side by side, and for no other task')
+        if self.task == "cells" and (self.model.layers > 1 or self.model.bidirectional or self.export.precision == "int8"):
+            raise ValueError("cells: to be looked at, only one layer, one direction and fp32 are allowed")
         if self.task == "music" and self.model.bidirectional:
             raise ValueError("model.bidirectional: music must not see the characters it has to guess, so only false is allowed")
         if self.task == "rainfall" and self.export.precision == "int8":

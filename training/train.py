@@ -12,6 +12,7 @@ import onnx
 from app.bundle import ModelBundle, set_current
 from training.curves import plot_curves
 from training.export import examples_of, export, session_run
+from training.learners.cells import CellsLearner
 from training.learners.learner import Learner, Scores
 from training.learners.music import MusicLearner
 from training.learners.rainfall import RainfallLearner
@@ -25,6 +26,7 @@ LEARNERS: dict[str, Callable[[Recipe, Path, Path, Any], Learner]] = {
     "sentiment": SentimentLearner,
     "rainfall": RainfallLearner,
     "music": MusicLearner,
+    "cells": CellsLearner,
 }
 
 

@@ -51,7 +51,7 @@ class SentimentLearner:
         self._recipe, self._runs = recipe, work.parent
         reviews, report = read_reviews(data)
         texts, labels = reviews["text"].to_list(), reviews["label"].to_list()
-        splits = _splits(recipe, reviews["movie"].to_list(), reviews["official_test"].to_list(), work)
+        splits = review_splits(recipe, reviews["movie"].to_list(), reviews["official_test"].to_list(), work)
         self._validation_words = [] if vocabulary else read_corpus([texts[row] for row in splits.validation], [])
         unlabelled = [] if vocabulary else read_unlabelled(data)
         self._corpus = [] if vocabulary else read_corpus([texts[row] for row in splits.train], unlabelled)
@@ -138,9 +138,9 @@ class SentimentLearner:
     def _ngram_opinion(self) -> metrics.Array:
         log.info("teacher n-grams")
         sizes = self.sets.splits.sizes()
-        line = NGrams(self._corpus[: sizes["train"]], _labels(self.sets.train))
+        line = NGrams(self._corpus[: sizes["train"]], labels_of(self.sets.train))
         validation = line.logits(self._validation_words)
-        temperature = metrics.best_temperature(validation, _labels(self.sets.validation))
+        temperature = metrics.best_temperature(validation, labels_of(self.sets.validation))
         return line.logits(self._corpus[sizes["train"] :]) / temperature
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
@@ -160,7 +160,7 @@ class SentimentLearner:
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         logit = self.logits(run, examples)
         probability = sigmoid(logit / self.settings["temperature"])
-        label = _labels(examples)
+        label = labels_of(examples)
         return {
             "accuracy": metrics.accuracy(probability, label),
             "log_loss": metrics.log_loss(probability, label),
@@ -169,7 +169,7 @@ class SentimentLearner:
 
     def calibrate(self, run: Run) -> None:
         validation = self.sets.validation
-        self.settings["temperature"] = metrics.best_temperature(self.logits(run, validation), _labels(validation))
+        self.settings["temperature"] = metrics.best_temperature(self.logits(run, validation), labels_of(validation))
 
     def logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
         """Log-odds of *positive* before any temperature, [examples]."""
@@ -180,11 +180,11 @@ class SentimentLearner:
         return logit
 
 
-def _labels(examples: Sequence[Example]) -> metrics.Array:
+def labels_of(examples: Sequence[Example]) -> metrics.Array:
     return np.array([example.target for example in examples], dtype=np.float64)
 
 
-def _splits(recipe: Recipe, movies: list[str], official_test: list[bool], work: Path) -> Splits:
+def review_splits(recipe: Recipe, movies: list[str], official_test: list[bool], work: Path) -> Splits:
     """The official test half, where the source has it, is the test set and is never drawn from."""
     rest = [row for row, test in enumerate(official_test) if not test]
     wanted = recipe.data.test_items if len(rest) == len(movies) else 0
