@@ -27,7 +27,7 @@ def test_every_shipped_bundle_is_verified_and_small(folder: Path) -> None:
 
 
 def test_every_task_has_a_shipped_model() -> None:
-    for task in ("sentiment", "rainfall", "music"):
+    for task in ("sentiment", "rainfall", "music", "cells"):
         assert current_folder(MODELS, task) in BUNDLES
 
 
@@ -96,6 +96,7 @@ def test_a_tune_among_others_is_the_very_tune_it_is_alone(threads: int) -> None:
         ("sentiment", "imdb", "accuracy", 0.003),
         ("rainfall", "rain", "mae_mm", 0.001),
         ("music", "music", "bits_per_character", 0.003),
+        ("cells", "imdb", "gru_accuracy", 0.001),
     ],
 )
 def test_a_shipped_model_scores_what_its_card_says(

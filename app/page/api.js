@@ -15,12 +15,12 @@ const UNREACHABLE = {
   code: "unreachable",
 };
 
-/** The body of the answer. Raises Problem, or AbortError when `signal` says so. */
-export async function post(path, body, signal) {
+/** The body of the answer to a POST, or to a GET where there is no `body`. Raises Problem, or AbortError when `signal` says so. */
+export async function send(path, body, signal) {
   return (await respond(path, body, signal)).json();
 }
 
-/** The server-sent events of the answer as they come: `[name, data]`. Raises like `post`, also on an event `error`. */
+/** The server-sent events of the answer as they come: `[name, data]`. Raises like `send`, also on an event `error`. */
 export async function* stream(path, body, signal) {
   const response = await respond(path, body, signal);
   let text = "";
@@ -41,11 +41,12 @@ export function address(path) {
 }
 
 async function respond(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
+  const headers = body ? { "Content-Type": "application/json" } : {};
+  const method = body ? "POST" : "GET";
   if (key()) headers.Authorization = `Bearer ${key()}`;
   let response;
   try {
-    response = await fetch(address(path), { method: "POST", headers, body: JSON.stringify(body), signal });
+    response = await fetch(address(path), { method, headers, body: body && JSON.stringify(body), signal });
   } catch (error) {
     throw reachable(error, signal);
   }

@@ -1,12 +1,13 @@
 // One panel's talk with the service: what was sent, who answered, and what went wrong, always in view.
-import { post, Problem, stream } from "./api.js";
+import { Problem, send, stream } from "./api.js";
 import { html } from "./dom.js";
 import { RequestView } from "./request_view.js";
 
 const IN_WORDS = {
   invalid_request: "The service does not accept this",
   body_too_large: "That is too much for one request",
-  unauthorized: "The service asks for an API key",
+  unauthenticated: "The service asks for an API key",
+  forbidden: "This API key does not open it",
   overloaded: "The service is busy",
   task_unavailable: "This model is not available",
   log_unavailable: "The service cannot keep its records",
@@ -29,11 +30,11 @@ export class Exchange {
     });
   }
 
-  /** The answer, or null where there is none to show: the problem stands on the page, or a later question has replaced this. */
+  /** The answer (to a GET where there is no `body`), or null where there is none to show: the problem stands on the page, or a later question has replaced this. */
   async ask(name, path, body, signal) {
     this.#requests.sent(name, path, body);
     return this.#unlessRefused(signal, async () => {
-      const answer = await post(path, body, signal);
+      const answer = await send(path, body, signal);
       if (signal.aborted) return null;
       this.#done(answer);
       return answer;
@@ -77,8 +78,9 @@ export class Exchange {
 
   #done({ model, timing_ms, request_id }) {
     this.clear();
+    if (!model) return;
     const run = `${timing_ms.run.toFixed(1)} ms in the network`;
-    this.#answered.replaceChildren(`${model.cell.toUpperCase()} ${model.version}, ${run}, request `, html("code", {}, request_id));
+    this.#answered.replaceChildren(`${model.cell?.toUpperCase() ?? "RNN, LSTM and GRU"} ${model.version}, ${run}, request `, html("code", {}, request_id));
   }
 
   #show({ title, message, status, code, request_id, errors, retryAfter_s }) {

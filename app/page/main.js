@@ -2,6 +2,8 @@
 import { keyForm } from "./key.js";
 import { tabs } from "./tabs.js";
 import { themeToggle } from "./theme.js";
+import { cellsPanel } from "./cells/panel.js";
+import { logPanel } from "./log/panel.js";
 import { rainPanel } from "./rain/panel.js";
 import { sentimentPanel } from "./sentiment/panel.js";
 
@@ -9,6 +11,8 @@ const panels = {
   sentiment: sentimentPanel,
   rain: rainPanel,
   music: async (panel) => (await import("./music/panel.js")).musicPanel(panel),
+  cells: cellsPanel,
+  log: logPanel,
 };
 
 themeToggle(document.querySelector("#theme-toggle"));

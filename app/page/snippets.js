@@ -1,4 +1,4 @@
-// A request as programs that send it: pure functions of path and body.
+// A request as programs that send it: pure functions of path and body; without a body it is a GET.
 import { address } from "./api.js";
 import { key } from "./key.js";
 
@@ -6,10 +6,10 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curl(path, body) {
   const lines = [
-    `curl -sS${body.stream ? "N" : ""} ${address(path)}`,
-    "-H 'Content-Type: application/json'",
+    `curl -sS${body?.stream ? "N" : ""} ${body ? address(path) : quoted(address(path))}`,
+    ...(body ? ["-H 'Content-Type: application/json'"] : []),
     ...(key() ? ['-H "Authorization: Bearer $GATEHOUSE_KEY"'] : []),
-    `-d ${quoted(JSON.stringify(body))}`,
+    ...(body ? [`-d ${quoted(JSON.stringify(body))}`] : []),
   ];
   return lines.join(" \\\n  ");
 }
@@ -25,25 +25,26 @@ function literal(value) {
 
 function python(path, body) {
   const headers = key() ? ['    headers={"Authorization": f"Bearer {os.environ[\'GATEHOUSE_KEY\']}"},'] : [];
-  const call = [`    "${address(path)}",`, ...headers, `    json=${literal(body)},`, "    timeout=60,"];
+  const call = [`    "${address(path)}",`, ...headers, ...(body ? [`    json=${literal(body)},`] : []), "    timeout=60,"];
   const imports = [...(key() ? ["import os", ""] : []), "import httpx", ""];
-  const lines = body.stream
+  const lines = body?.stream
     ? ["with httpx.stream(", '    "POST",', ...call, ") as answer:", "    for line in answer.iter_lines():", "        print(line)"]
-    : ["answer = httpx.post(", ...call, ")", "print(answer.json())"];
+    : [`answer = httpx.${body ? "post" : "get"}(`, ...call, ")", "print(answer.json())"];
   return [...imports, ...lines].join("\n");
 }
 
 function javascript(path, body) {
-  const authorization = key() ? ", Authorization: `Bearer ${process.env.GATEHOUSE_KEY}`" : "";
-  const read = body.stream
+  const headers = [...(body ? ['"Content-Type": "application/json"'] : []), ...(key() ? ["Authorization: `Bearer ${process.env.GATEHOUSE_KEY}`"] : [])];
+  const sent = [
+    ...(body ? ['  method: "POST",'] : []),
+    ...(headers.length ? [`  headers: { ${headers.join(", ")} },`] : []),
+    ...(body ? [`  body: JSON.stringify(${JSON.stringify(body)}),`] : []),
+  ];
+  const read = body?.stream
     ? ["for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) console.log(piece);"]
     : ["console.log(await answer.json());"];
   return [
-    `const answer = await fetch("${address(path)}", {`,
-    '  method: "POST",',
-    `  headers: { "Content-Type": "application/json"${authorization} },`,
-    `  body: JSON.stringify(${JSON.stringify(body)}),`,
-    "});",
+    ...(sent.length ? [`const answer = await fetch("${address(path)}", {`, ...sent, "});"] : [`const answer = await fetch("${address(path)}");`]),
     ...read,
   ].join("\n");
 }

@@ -12,6 +12,7 @@ export function tabs(list, firstShown) {
       other.tabIndex = other === tab ? 0 : -1;
       panelOf(other).hidden = other !== tab;
     }
+    tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     const panel = panelOf(tab);
     if (started.has(panel)) return;
     started.add(panel);

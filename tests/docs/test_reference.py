@@ -9,7 +9,7 @@ from app import errors
 from app.bundle import CURRENT, Golden, GoldenCase, Manifest, TensorContract, current_folder, read_bundle
 from app.bundle_files import MOST_BYTES
 from app.settings import Settings
-from app.tasks import TASKS
+from app.tasks import BUNDLED
 from app.tasks.reference import Reference
 from tests.docs import commands
 
@@ -60,6 +60,6 @@ def test_the_page_of_bundles_names_the_settings_of_each_shipped_one() -> None:
     page = (PAGES / "bundle.md").read_text("utf-8")
     _, _, table = page.partition("| task | setting | meaning |")
     rows = re.findall(r"^\| (\w+) \| (`.+`) \|", table.partition("\n\n")[0], re.MULTILINE)
-    for task in TASKS:
+    for task in BUNDLED:
         named = {name for row, names in rows if row == task for name in re.findall(r"`(\w+)`", names)}
         assert named == set(read_bundle(current_folder(PAGES.parents[1] / "models", task)).manifest.settings)

@@ -23,7 +23,13 @@ Hold = Callable[[type, str], Any]
 Visit = Callable[..., Page]
 
 AXE = page_routes.BUILT.parent / "node_modules" / "axe-core" / "axe.min.js"
-READY = {"sentiment": ".readout:has-text('After')", "rain": "#rain .chart svg >> nth=1", "music": ".staves svg"}
+READY = {
+    "sentiment": ".readout:has-text('After')",
+    "rain": "#rain .chart svg >> nth=1",
+    "music": ".staves svg",
+    "cells": ".heat svg >> nth=10",
+    "log": ".log-task .chart svg >> nth=0",
+}
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -69,12 +75,17 @@ def test_tabs_are_walked_with_arrow_keys_and_named_in_the_address(visit: Visit) 
     tab = page.get_by_role("tab", name="Sentiment")
     expect(tab).to_have_attribute("aria-selected", "true")
     tab.focus()
-    for key, name in (("ArrowRight", "Rain"), ("End", "Music"), ("ArrowRight", "Sentiment"), ("ArrowLeft", "Music")):
+    for key, name in (
+        ("ArrowRight", "Rain"),
+        ("End", "Log"),
+        ("ArrowRight", "Sentiment"),
+        ("ArrowLeft", "Log"),
+    ):
         page.keyboard.press(key)
         expect(page.get_by_role("tab", name=name)).to_be_focused()
         expect(page.get_by_role("tabpanel")).to_have_count(1)
         expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
-    assert page.url.endswith("#music")
+    assert page.url.endswith("#log")
     assert page.locator("[role=tab][tabindex='0']").count() == 1
 
 
@@ -110,7 +121,10 @@ def test_nothing_bars_the_way_of_assistive_technology(visit: Visit, panel: str, 
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-@pytest.mark.parametrize(("panel", "answer"), [("sentiment", "probability"), ("rain", "rain_mm"), ("music", "probability")])
+@pytest.mark.parametrize(
+    ("panel", "answer"),
+    [("sentiment", "probability"), ("rain", "rain_mm"), ("music", "probability"), ("cells", "forget"), ("log", "slice_s")],
+)
 def test_the_request_shown_is_a_program_that_works(visit: Visit, panel: str, answer: str) -> None:
     page = visit(panel)
     expect(page.locator(READY[panel])).to_be_visible()

@@ -165,7 +165,7 @@ def test_a_graph_that_computes_something_else_is_not_sealed(
     assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.parametrize("task", ["sentiment", "rainfall", "music"])
+@pytest.mark.parametrize("task", ["sentiment", "rainfall", "music", "cells"])
 def test_evaluating_a_bundle_gives_the_scores_of_its_card(
     task: str, tmp_path: Path, tiny_models: Path, tiny_sources: dict[str, Path]
 ) -> None:

@@ -2,6 +2,7 @@
 import { responsive } from "../chart.js";
 import { html, partsOf } from "../dom.js";
 import { Exchange } from "../exchange.js";
+import { tell } from "../feedback.js";
 import { latest } from "../latest.js";
 import { asSent, batches } from "./batches.js";
 import { CsvFault, readHours } from "./csv.js";
@@ -14,8 +15,8 @@ const MOST_HOURS = 1024;
 
 export function rainPanel(panel) {
   const parts = partsOf(panel);
-  const view = new HourView(parts);
   const exchange = new Exchange(panel, () => estimate());
+  const view = new HourView(parts, exchange);
   let hours = [];
 
   const estimate = latest(0, async (signal) => {
@@ -30,7 +31,9 @@ export function rainPanel(panel) {
     for (const batch of batches(asked)) {
       const answer = await exchange.ask("Estimate", "/v1/rainfall", { hours: batch.map(asSent) }, signal);
       if (!answer) return;
-      for (const prediction of answer.predictions) table.fill(predictions.push(prediction) - 1, prediction);
+      answer.predictions.forEach((prediction, item) => {
+        table.fill(predictions.push({ ...prediction, item, request_id: answer.request_id }) - 1, prediction);
+      });
       if (predictions.length === batch.length) choose(0);
       if (asked.length > 1) parts.progress.textContent = `${predictions.length} of ${asked.length} hours estimated`;
     }
@@ -65,8 +68,13 @@ class HourView {
   #hour = null;
   #prediction = null;
 
-  constructor(parts) {
+  constructor(parts, exchange) {
     this.parts = parts;
+    parts.feedback.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { request_id, item } = this.#prediction;
+      tell(exchange, request_id, { item, rain_mm: Number(parts.gauge.value) }, parts.told);
+    });
     this.redraw = [
       responsive(parts.radar, (width) => this.#hour && radarHour(width, this.#hour)),
       responsive(parts.estimates, (width) => this.#prediction && estimates(width, this.#prediction, this.#hour.gauge_mm)),
@@ -79,6 +87,9 @@ class HourView {
     this.parts.mm.textContent = prediction ? mm(prediction.rain_mm) : "…";
     const [low, high] = prediction?.interval_90_mm ?? [];
     this.parts.interval.textContent = prediction ? `Nine times in ten between ${low.toFixed(2)} and ${mm(high)}` : "";
+    this.parts.feedback.hidden = !prediction;
+    this.parts.gauge.value = hour.gauge_mm ?? "";
+    this.parts.told.textContent = "";
     this.parts.scans.replaceChildren(scansTable(hour));
     this.redraw.forEach((draw) => draw());
   }

@@ -2,6 +2,7 @@
 import { responsive } from "../chart.js";
 import { partsOf } from "../dom.js";
 import { Exchange } from "../exchange.js";
+import { tell } from "../feedback.js";
 import { latest } from "../latest.js";
 import { verdictLine, wordAt } from "./line.js";
 import { lastWord, prefixEnds } from "./prefixes.js";
@@ -15,12 +16,18 @@ export function sentimentPanel(panel) {
   const field = panel.querySelector("#text");
   const line = new ReadingLine(panel);
   const exchange = new Exchange(panel, () => ask());
+  let judged = null; // the answer that feedback is about
 
   const ask = latest(PAUSE_MS, async (signal) => {
     const text = field.value;
+    judged = null;
+    parts.feedback.hidden = true;
     if (!text) return;
     const answer = await exchange.ask("Verdict", PATH, { texts: [text], explain: true }, signal);
     if (!answer) return;
+    judged = answer;
+    parts.feedback.hidden = false;
+    parts.told.textContent = "";
     showVerdict(panel, parts, answer.predictions[0]);
     showWords(panel, parts, text, answer.predictions[0].words);
     const texts = prefixEnds(text).map((end) => text.slice(0, end));
@@ -28,6 +35,10 @@ export function sentimentPanel(panel) {
     if (read) line.show(texts.map((prefix) => lastWord(prefix, prefix.length)), read.predictions);
   });
 
+  parts.feedback.addEventListener("click", ({ target }) => {
+    const right = target.closest("[data-right]")?.dataset.right;
+    if (right && judged) tell(exchange, judged.request_id, { item: 0, label: trueLabel(judged.predictions[0], right === "yes") }, parts.told);
+  });
   field.addEventListener("input", () => ask());
   panel.querySelector(".chips").addEventListener("click", ({ target }) => {
     if (!target.dataset.text) return;
@@ -36,6 +47,8 @@ export function sentimentPanel(panel) {
   });
   ask();
 }
+
+const trueLabel = ({ label }, right) => (right === (label === "positive") ? "positive" : "negative");
 
 function showVerdict(panel, parts, { label, probability, tokens_read, truncated }) {
   const certainty = 100 * Math.max(probability, 1 - probability);
