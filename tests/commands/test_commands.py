@@ -48,7 +48,12 @@ def test_the_version_is_printed(gatehouse: Command) -> None:
 def test_models_are_listed_and_the_served_ones_marked(gatehouse: Command, tiny_models: Path) -> None:
     code, out, _ = gatehouse("models", "list", "--models", tiny_models)
     assert code == 0
-    assert sorted(line.split()[1] for line in out.splitlines() if line.startswith("*")) == ["music", "rainfall", "sentiment"]
+    assert sorted(line.split()[1] for line in out.splitlines() if line.startswith("*")) == [
+        "cells",
+        "music",
+        "rainfall",
+        "sentiment",
+    ]
 
 
 def test_verifying_says_which_bundle_is_bad_and_fails(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
