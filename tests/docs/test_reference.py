@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app import errors
 from app.bundle import CURRENT, Golden, GoldenCase, Manifest, TensorContract, current_folder, read_bundle
 from app.bundle_files import MOST_BYTES
+from app.main import create_app
 from app.settings import Settings
 from app.tasks import BUNDLED
 from app.tasks.reference import Reference
@@ -63,3 +64,11 @@ def test_the_page_of_bundles_names_the_settings_of_each_shipped_one() -> None:
     for task in BUNDLED:
         named = {name for row, names in rows if row == task for name in re.findall(r"`(\w+)`", names)}
         assert named == set(read_bundle(current_folder(PAGES.parents[1] / "models", task)).manifest.settings)
+
+
+def test_the_page_of_the_api_has_every_operation_and_no_other() -> None:
+    page = (PAGES / "api.md").read_text("utf-8")
+    document = create_app(Settings(_env_file=None)).openapi()
+    there = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    said = set(re.findall(r"^\| (GET|POST) `(\S+)` \|", page, re.MULTILINE))
+    assert said == {(method, path) for method, path in there if not path.startswith("/v2")}
