@@ -36,6 +36,7 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 def copied(page: Page, panel: str, language: str) -> str:
     """The request as code, by the button."""
     request = page.locator(f"#{panel} .request")
+    expect(request.locator("pre code")).not_to_be_empty()  # until it is sent, there is none
     request.get_by_label(language).check()
     request.get_by_role("button", name="Copy").click()
     expect(request.get_by_role("status")).to_have_text("Copied")

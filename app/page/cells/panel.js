@@ -48,7 +48,7 @@ class View {
     this.#answer = answer;
     this.parts.empty.hidden = words.length > 0;
     for (const part of [this.parts.columns, this.parts.read, this.parts.numbers]) part.hidden = !words.length;
-    const unknown = words.some(({ known }) => !known) ? " Words with a dotted line are not among the 5,000 they know: all of those are one word to them." : "";
+    const unknown = words.some(({ known }) => !known) ? " Words with a dotted line are not among those they know: all of these are one word to them." : "";
     const more = truncated ? `The first ${words.length} words and symbols are read; the text goes on.` : `${words.length} words and symbols are read.`;
     this.parts.extent.textContent = words.length ? more + unknown : "";
     if (!words.length) return;

@@ -59,16 +59,21 @@ function statuses(requests) {
 function taskSection({ task, slices, score, score_edges, drift, feedback, sampled }, slice_s) {
   const id = `log-${task}`;
   const title = task[0].toUpperCase() + task.slice(1);
-  const sample = `From ${sampled.toLocaleString("en")} answers.`;
+  const sample = `From ${sampled.toLocaleString("en")} ${sampled === 1 ? "answer" : "answers"}.`;
   return html("section", { className: "log-task", "aria-labelledby": id }, html("h3", { id }, title),
     html("div", { className: "plots" },
       figure("Requests", "Blue all, orange those answered with an error.", (width) => requestBars(width, slices, slice_s)),
       figure("Median latency", sample, (width) => latencyLine(width, slices, slice_s)),
-      figure(`Scores: ${SCORES[score] ?? score}`, "The darker, the more of a slice’s items.", (width) => scoreMap(width, slices, score_edges, slice_s))),
+      figure(`Scores: ${SCORES[score] ?? score}`, "The stronger the colour, the more of its time’s items.", (width) => scoreMap(width, slices, score_edges, slice_s))),
     html("h4", {}, "Feedback"), html("p", {}, feedbackInWords(feedback)),
     html("h4", {}, "Is what is asked still what the model was validated on?"),
-    html("p", { className: "note" }, drift.version ? `Bars: what was asked of ${drift.version}. Lines: its validation data.` : "No model is served."),
+    html("p", { className: "note" }, compared(drift)),
     driftList(drift.features));
+}
+
+function compared({ version, features }) {
+  if (!version) return "No model is served.";
+  return features.some(({ reference }) => reference.length) ? `Bars: what was asked of ${version}. Lines: its validation data.` : `What was asked of ${version}:`;
 }
 
 function figure(title, words, draw) {
