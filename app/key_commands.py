@@ -10,7 +10,10 @@ from app.command_database import UrlOption, migrated
 keys_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
 ScopeOption = Annotated[
-    list[str], typer.Option("--scope", help="predict (ask models), read_log (any caller's records) or admin (everything).")
+    list[str],
+    typer.Option(
+        "--scope", help="predict (ask models), read_log (any caller's records), metrics (/metrics alone) or admin (everything)."
+    ),
 ]
 
 

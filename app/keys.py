@@ -18,9 +18,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.request_record import Base, UtcDateTime
 
-Scope = Literal["predict", "read_log", "admin"]
+Scope = Literal["predict", "read_log", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""predict: ask models and list them; read_log: any caller's records; admin: everything."""
+"""predict: ask models and list them; read_log: any caller's records; metrics: nothing but /metrics, which every
+key opens; admin: everything."""
 
 _PREFIX = "gate"
 _MOST_NAME = 64

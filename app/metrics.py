@@ -3,7 +3,15 @@
 import os
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import Scope
 
@@ -13,6 +21,8 @@ from app.house import House
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus_client: the folder in which several processes add up what they count."""
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asks for
 
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -27,6 +37,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        if SHARED not in os.environ:
+            ProcessCollector(registry=self._registry)  # of one process among several it would say little
         self._house: House | None = None
         self._requests = cache(self._counter("requests", "Answered requests.", "method", "route", "status").labels)
         self._refusals = cache(self._counter("refusals", "Requests answered with a problem document.", "code").labels)
@@ -50,6 +62,9 @@ class Metrics:
         self._waiting = self._gauge("queue_items", "Items waiting for a pass.", "task")
         self._inside = self._gauge("inside_requests", "Requests waiting and being answered.", "task")
         self._ready = self._gauge("task_ready", "Processes that serve the task's model.", "task")
+        self._whole = Gauge(
+            "gatehouse_ready", "1 while /readyz says so.", registry=self._registry, multiprocess_mode="livemostrecent"
+        )
         self._lost = self._gauge("log_rows_lost", "Rows of refusals, and of the spool, that could not be written.")
         self._spooled = self._gauge("log_rows_spooled", "Rows that wait in the spool for the database.")
 
@@ -95,9 +110,10 @@ class Metrics:
         self._lost.set(self._house.request_log.lost)
         self._spooled.set(self._house.request_log.spooled)
 
-    def text(self) -> bytes:
-        """The exposition format."""
+    def text(self, ready: bool) -> bytes:
+        """The exposition format. `ready`: as /readyz would say now."""
         self.refresh()
+        self._whole.set(ready)
         if SHARED not in os.environ:
             return generate_latest(self._registry)
         whole = CollectorRegistry()

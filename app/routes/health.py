@@ -48,4 +48,5 @@ async def faults(request: Request) -> dict[str, str]:
 )
 async def metrics(request: Request) -> Response:
     """What Prometheus scrapes, in its text format: requests, passes and their lines, the log; of several processes, of all."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    ready = not await faults(request)
+    return Response(request.app.state.metrics.text(ready), media_type=CONTENT_TYPE_LATEST)

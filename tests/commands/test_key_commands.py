@@ -40,7 +40,7 @@ def test_a_key_for_nothing_said_may_predict_and_does_not_expire(gatehouse: Comma
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("create", "x", "--scope", "root"), "error: no scope root; there are predict, read_log, admin"),
+        (("create", "x", "--scope", "root"), "error: no scope root; there are predict, read_log, metrics, admin"),
         (("create", ""), "error: the name has 0 characters, allowed are 1 to 64 printable ones"),
         (("revoke", "0123456789ab"), "error: no API key '0123456789ab'"),
     ],
