@@ -12,7 +12,7 @@ from onnx import TensorProto
 from torch import nn
 
 from training.cells_net import CellsNet, cells_graph
-from training.model import MusicNet, RainfallNet, RainMember, SentimentNet, Stack, TaskNet
+from training.model import MusicNet, RainfallNet, SentimentNet, Stack, TaskNet
 from training.nodes import Graph, Shape, array_of
 from training.pins import held_cells
 
@@ -55,30 +55,23 @@ def _sentiment(network: SentimentNet) -> onnx.ModelProto:
 
 def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     graph = Graph()
-    members = [member for member in network.members if isinstance(member, RainMember)]
-    width = members[0].stack.inputs
+    width = network.stack.inputs
     scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
     x = graph.one("Transpose", scans, perm=[1, 0, 2])
+    pooled = _both(graph, _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths))
     first = graph.one("Slice", scans, graph.ints(0), graph.ints(1), graph.ints(2))
     total = graph.one("ReduceSum", first, graph.ints(1), keepdims=0)
     one = graph.weight(np.array(1.0, np.float32))
     physics = graph.one("Log", graph.one("Add", total, one))
-    logs = [_log_quantiles(graph, member, x, lengths, physics) for member in members]
-    quantiles = [graph.one("Sub", graph.one("Exp", each), one) for each in logs]
-    graph.output(graph.one("Mean", *quantiles), "quantiles_mm", ["batch", 3])
-    return graph.build("rainfall", {"vocabulary_size": str(width)})
-
-
-def _log_quantiles(graph: Graph, member: RainMember, x: str, lengths: str, physics: str) -> str:
-    """One member's, ln(1 + mm) [batch, 3]; scans [time, batch, width], the physics' estimate ln(1 + mm) [batch, 1]."""
-    pooled = _both(graph, _pool(graph, _stack(graph, member.stack, x, lengths)[0], lengths))
-    raw = graph.linear(graph.one("Concat", pooled, physics, axis=1), member.head)
+    raw = graph.linear(graph.one("Concat", pooled, physics, axis=1), network.head)
     middle_raw, low_raw, high_raw = graph.node("Split", [raw], 3, axis=1, num_outputs=3)
     middle = graph.one("Softplus", middle_raw)
     low = graph.one("Mul", middle, graph.one("Sigmoid", low_raw))
     high = graph.one("Add", middle, graph.one("Softplus", high_raw))
-    return graph.one("Concat", low, middle, high, axis=1)
+    stacked = graph.one("Concat", low, middle, high, axis=1)
+    graph.output(graph.one("Sub", graph.one("Exp", stacked), one), "quantiles_mm", ["batch", 3])
+    return graph.build("rainfall", {"vocabulary_size": str(width)})
 
 
 def _music(network: MusicNet) -> onnx.ModelProto:

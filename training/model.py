@@ -128,21 +128,6 @@ class SentimentNet(TaskNet):
 
 
 class RainfallNet(TaskNet):
-    """The mean of networks that learned side by side from other starts: their errors partly cancel (Hansen, Salamon 1990)."""
-
-    def __init__(self, recipe: Recipe, features: int) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(RainMember(recipe, features) for _ in range(recipe.model.members))
-
-    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
-        """Quantiles in mm, [batch, 3]."""
-        return torch.stack([member(scans, lengths) for member in self.members]).mean(0)
-
-    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())}
-
-
-class RainMember(nn.Module):
     """Scaled scans [batch, time, features] -> the 5 %, 50 % and 95 % quantiles of the hour's rain in mm, [batch, 3].
 
     The head sees the sum of feature 0, the Marshall-Palmer estimate, so that the network learns a correction to the physics.
@@ -163,6 +148,9 @@ class RainMember(nn.Module):
         low = middle * torch.sigmoid(raw[:, 1])
         high = middle + functional.softplus(raw[:, 2])
         return torch.expm1(torch.stack([low, middle, high], dim=1))
+
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())}
 
 
 class MusicNet(TaskNet):

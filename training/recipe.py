@@ -58,7 +58,6 @@ class Model(_Table):
     hidden: int = Field(gt=0)
     layers: int = Field(default=1, gt=0)
     bidirectional: bool = False
-    members: int = Field(default=1, gt=0, description="rainfall: networks that learn side by side and answer by their mean")
 
 
 class Regularisation(_Table):
@@ -144,8 +143,6 @@ class Recipe(_Table):
             raise ValueError("cells: to be looked at, only one layer, one direction and fp32 are allowed")
         if self.task == "music" and self.model.bidirectional:
             raise ValueError("model.bidirectional: music must not see the characters it has to guess, so only false is allowed")
-        if self.task != "rainfall" and self.model.members > 1:
-            raise ValueError(f"model.members: only rainfall has several, {self.task} has 1")
         if self.task == "rainfall" and self.export.precision == "int8":
             raise ValueError(
                 "export.precision: scans have no largest value, so one hour's int8 answer would depend on those beside it; "

@@ -34,13 +34,7 @@ def network(task: str, cell: str, layers: int, bidirectional: bool) -> TaskNet:
             "task": task,
             "cell": cell,
             "data": {"validation_items": 1},
-            "model": {
-                "embedding": 3,
-                "hidden": HIDDEN,
-                "layers": layers,
-                "bidirectional": bidirectional,
-                "members": 2 if task == "rainfall" else 1,
-            },
+            "model": {"embedding": 3, "hidden": HIDDEN, "layers": layers, "bidirectional": bidirectional},
             "regularisation": {"dropout": 0.4, "embedding_dropout": 0.4},
             "training": {"epochs": 1, "batch_items": 1, "learning_rate": 0.1},
         }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from training.cells import FUSED_CELLS
-from training.model import MusicNet, RainfallNet, RainMember, SentimentNet, Stack, pool, reverse_within_length
+from training.model import MusicNet, RainfallNet, SentimentNet, Stack, pool, reverse_within_length
 from training.recipe import Model, Recipe
 
 KERNELS: Mapping[str, Callable[..., nn.RNNBase]] = FUSED_CELLS
@@ -123,7 +123,7 @@ def test_a_stack_goes_on_from_the_state_it_returned(cell: str) -> None:
 @given(st.integers(0, 2**31), st.floats(0.01, 5.0))
 def test_rain_quantiles_are_ordered_and_never_negative(seed: int, scale: float) -> None:
     torch.manual_seed(seed)
-    net = RainMember(recipe("rainfall"), 5).eval()
+    net = RainfallNet(recipe("rainfall"), 5).eval()
     with torch.no_grad():
         net.head.weight.mul_(scale)
         net.head.bias.mul_(scale)
@@ -136,7 +136,7 @@ def test_rain_quantiles_are_ordered_and_never_negative(seed: int, scale: float) 
 
 def test_rain_sees_the_physical_estimate_past_the_recurrent_layers() -> None:
     torch.manual_seed(0)
-    net = RainMember(recipe("rainfall"), 2).eval()
+    net = RainfallNet(recipe("rainfall"), 2).eval()
     with torch.no_grad():
         net.head.weight.zero_()
         net.head.bias.zero_()
@@ -145,17 +145,6 @@ def test_rain_sees_the_physical_estimate_past_the_recurrent_layers() -> None:
         middle = net(scans, torch.tensor([2]))[0, 1]
     # softplus(log(1 + 4)) = log(1 + 5), and expm1 of it is 5.
     assert float(middle) == pytest.approx(5.0, abs=1e-4)
-
-
-def test_rain_is_the_mean_of_members_that_differ() -> None:
-    torch.manual_seed(0)
-    plain = recipe("rainfall")
-    three = plain.model_copy(update={"model": plain.model.model_copy(update={"members": 3})})
-    net = RainfallNet(three, 5).eval()
-    scans, lengths = torch.rand(4, 6, 5), torch.tensor([6, 1, 3, 5])
-    alone = torch.stack([member(scans, lengths) for member in net.members]).detach()
-    torch.testing.assert_close(net(scans, lengths).detach(), alone.mean(0))
-    assert not torch.allclose(alone[0], alone[1])
 
 
 def test_whatever_pads_a_text_does_not_change_its_answer() -> None:

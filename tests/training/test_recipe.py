@@ -123,10 +123,6 @@ def test_music_that_reads_backwards_is_refused(tmp_path: Path) -> None:
     assert "model.bidirectional" in refusal(written(tmp_path, WHOLE.replace("sentiment", "music")))
 
 
-def test_only_rain_has_members(tmp_path: Path) -> None:
-    assert "model.members" in refusal(written(tmp_path, WHOLE.replace("bidirectional = true", "members = 2")))
-
-
 def test_rain_in_int8_is_refused(tmp_path: Path) -> None:
     """Its activations could not be quantised alike in every pass."""
     content = WHOLE.replace("sentiment", "rainfall") + '\n[export]\nprecision = "int8"\n'

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, features, interval_mm
@@ -99,13 +99,8 @@ class RainLearner:
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         """The outer quantiles learn from gauges; so does the median where the teacher says nothing.
 
-        Where it does, the median learns its estimate, and real gauges count beside it as the recipe says. Every member learns
-        for itself: their mean is good because they err apart.
+        Where it does, the median learns its estimate, and real gauges count beside it as the recipe says.
         """
-        members = network.members if isinstance(network, RainfallNet) else [network]
-        return torch.stack([self._loss_of(member, batch) for member in members]).mean()
-
-    def _loss_of(self, network: nn.Module, batch: Batch) -> Tensor:
         rain = self._recipe.rain
         gauge, teacher, real = batch.targets.unbind(1)
         estimate = network(batch.inputs, batch.lengths)
@@ -122,7 +117,7 @@ class RainLearner:
         fallen = self._fall(network, batch.inputs[some], batch.lengths[some], estimate[some, 1])
         return losses.mean() + rain.monotone_weight * fallen
 
-    def _fall(self, network: nn.Module, inputs: Tensor, lengths: Tensor, estimate: Tensor) -> Tensor:
+    def _fall(self, network: TaskNet, inputs: Tensor, lengths: Tensor, estimate: Tensor) -> Tensor:
         """By how much, on average and in ln(1 + mm), the estimate falls where all reflectivities rise by up to 6 dB."""
         # Evenly spread rather than random: no draw that the order of threads could change.
         decibel = torch.linspace(*_RAISED_DB, len(inputs), device=inputs.device)[:, None]
