@@ -48,7 +48,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "manifest of a terabyte": (lambda f: inflate(f / "bundle.json", TERABYTE), "bundle.json: 1099511627776 bytes, allowed are"),
     "graph of a terabyte": (lambda f: inflate(f / "model.onnx", TERABYTE), "model.onnx: 1099511627776 bytes, allowed are"),
     "vocabulary of a terabyte": (lambda f: inflate(f / "vocab.json", TERABYTE), "vocab.json: 1099511627776 bytes, allowed"),
-    "golden cases of a megabyte": (lambda f: inflate(f / "golden.json", 1 << 20), "golden.json: 1048576 bytes, allowed are"),
+    "golden cases of 8 megabytes": (lambda f: inflate(f / "golden.json", 8 << 20), "golden.json: 8388608 bytes, allowed are"),
     "manifest is a pipe": (lambda f: replace_by(f / "bundle.json", os.mkfifo), "bundle.json: 'p' is its kind"),
     "graph is a pipe": (lambda f: replace_by(f / "model.onnx", os.mkfifo), "model.onnx: 'p' is its kind"),
     "graph is a folder": (lambda f: replace_by(f / "model.onnx", Path.mkdir), "model.onnx: 'd' is its kind"),

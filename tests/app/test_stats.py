@@ -90,5 +90,5 @@ def test_what_everybody_asked_is_told_to_those_who_may_read_the_log(serve: Serve
     engine.dispose()
     client = serve(settings.model_copy(update={"auth": "keys"}))
     statuses = {scope: client.get("/v1/stats", headers={"X-API-Key": key}).status_code for scope, key in keys.items()}
-    assert statuses == {"predict": 403, "read_log": 200, "admin": 200}
+    assert statuses == {"predict": 403, "read_log": 200, "metrics": 403, "admin": 200}
     assert client.get("/v1/stats").status_code == 401
