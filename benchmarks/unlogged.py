@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app import listening
 from app.database import make_engine, migrate
 from app.main import create_app
+from app.process_log import log_config
 from app.settings import Settings
 
 
@@ -24,8 +25,10 @@ def _never(_path: str) -> bool:
 
 def main(port: int) -> None:
     """As `gatehouse serve --migrate --port PORT`."""
-    migrate(make_engine(Settings().database_url))
-    uvicorn.run("benchmarks.unlogged:create", factory=True, port=port, access_log=False, **listening.OPTIONS)
+    settings = Settings()
+    migrate(make_engine(settings.database_url))
+    lines = log_config(settings.log_format)
+    uvicorn.run("benchmarks.unlogged:create", factory=True, port=port, log_config=lines, access_log=False, **listening.OPTIONS)
 
 
 if __name__ == "__main__":
