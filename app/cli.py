@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ import typer
 
 from app import __version__
 from app.bundle import BundleError
+from app.data_commands import data_commands
 from app.key_commands import keys_commands
 from app.log_commands import log_commands
 
@@ -24,6 +26,7 @@ app = typer.Typer(
 )
 models_commands = typer.Typer(no_args_is_help=True, help="List, verify and choose bundles.")
 predict_commands = typer.Typer(no_args_is_help=True, help="Ask a bundle directly, without a server.")
+app.add_typer(data_commands, name="data")
 app.add_typer(keys_commands, name="keys")
 app.add_typer(log_commands, name="log")
 app.add_typer(models_commands, name="models")
@@ -256,13 +259,26 @@ def _predictor(models: Path, task: str) -> Any:
     return load_predictor(current_folder(models, task))
 
 
+@cache
+def whole() -> typer.Typer:
+    """The command with what other packages bring, such as training's; a group that is here already holds theirs, too."""
+    own = {group.name: group.typer_instance for group in app.registered_groups}
+    for entry in entry_points(group="gatehouse.commands"):
+        brought: typer.Typer = entry.load()
+        app.registered_commands += brought.registered_commands
+        for group in brought.registered_groups:
+            here, theirs = own.get(group.name), group.typer_instance
+            if here and theirs:
+                here.registered_commands += theirs.registered_commands
+            elif theirs:
+                app.add_typer(theirs, name=group.name)
+    return app
+
+
 def main() -> None:
     """Expected errors end with one line and exit code 1, not with a traceback."""
-    # Commands that other packages bring, such as training's.
-    for entry in entry_points(group="gatehouse.commands"):
-        app.add_typer(entry.load())
     try:
-        app()
+        whole()()
     except (BundleError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -42,8 +42,8 @@ def export(
     path = Path(output)
     if output != "-" and path.suffix not in FORMATS:
         raise ValueError(f"{output}: the name ends with {path.suffix or 'nothing'!r}, allowed are {', '.join(FORMATS)}")
-    end = _time("--until", until) if until else datetime.now(UTC)
-    begin = _time("--since", since) if since else None
+    end = time_given("--until", until) if until else datetime.now(UTC)
+    begin = time_given("--since", since) if since else None
     selection = Selection(begin, end, task, tuple(map(_statuses, status or ())), key)
     with migrated(url) as engine:
         if output == "-":
@@ -70,7 +70,7 @@ def purge(
 
     if (before is None) == (older_than is None):
         raise ValueError("say either --before TIME or --older-than DAYS")
-    until = _time("--before", before) if before else datetime.now(UTC) - timedelta(days=older_than or 0)
+    until = time_given("--before", before) if before else datetime.now(UTC) - timedelta(days=older_than or 0)
     selection = Selection(until=until, with_payloads=payloads_only)
     what = f"rows before {until:%Y-%m-%d %H:%M:%S} UTC"
     with migrated(url) as engine:
@@ -117,7 +117,7 @@ def _removed(engine: "Engine", batches: "Iterable[Batch]", vacuum: bool) -> int:
     return removed
 
 
-def _time(option: str, given: str) -> datetime:
+def time_given(option: str, given: str) -> datetime:
     """In UTC. Raises ValueError."""
     try:
         time = datetime.fromisoformat(given)

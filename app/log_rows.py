@@ -35,6 +35,7 @@ class Selection:
     api_key_id: str | None = None
     client_request_id: str | None = None
     with_payloads: bool = False
+    with_feedback: bool = False
 
     def conditions(self) -> list[ColumnElement[bool]]:
         record = RequestRecord
@@ -54,6 +55,8 @@ class Selection:
                 found.append(column == wanted)
         if self.with_payloads:
             found.append(~_WITHOUT_PAYLOADS)
+        if self.with_feedback:
+            found.append(record.feedback.is_not(None))
         return found
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,12 +29,16 @@ from app.retention import Retention
 from app.routes import cells, docs, health, models, music, open_inference, page, rainfall, requests, sentiment, stats
 from app.routes.json_route import JsonRoute
 from app.settings import Settings
+from app.stats.samples import StatsTooSlow
 from app.stats.statistics import Statistics
 from app.tasks import BUNDLED
 from app.tracing import make_spans
+from app.waiting import LogUnavailable
 
 if TYPE_CHECKING:
     from app.spans import Spans
+
+_DRIFT_EVERY_S = 60.0
 
 _DESCRIPTION = """Recurrent networks behind a REST interface: sentiment of a text, rain in an hour of radar scans, the next
 character of a tune; the same under /v2 by the Open Inference Protocol. Errors are `application/problem+json` (RFC 9457), and
@@ -124,11 +128,12 @@ def _lifespan(
         gc.collect()
         gc.freeze()
         announce_end(app, settings.drain_notice_s)
-        gauges = asyncio.create_task(_refresh(metrics))
+        gauges = [asyncio.create_task(_refresh(metrics)), asyncio.create_task(_look_for_drift(house, metrics))]
         try:
             yield {"idle": Idle(settings)}  # the server hands it to its connections
         finally:
-            gauges.cancel()
+            for gauge in gauges:
+                gauge.cancel()
             metrics.close()
             await asyncio.to_thread(house.registry.close)
             await asyncio.to_thread(house.demonstration.close)
@@ -147,3 +152,12 @@ async def _refresh(metrics: Metrics) -> None:
     while SHARED in os.environ:
         metrics.refresh()
         await asyncio.sleep(1)
+
+
+async def _look_for_drift(house: House, metrics: Metrics) -> None:
+    """Without a database, gauges keep what they say."""
+    while True:
+        with suppress(LogUnavailable, StatsTooSlow):
+            for recent in await house.statistics.recent():
+                metrics.tell(recent)
+        await asyncio.sleep(_DRIFT_EVERY_S)

@@ -1,7 +1,9 @@
 """Prometheus metrics of one application; of all its processes, where there are several."""
 
+import math
 import os
 from functools import cache
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +20,7 @@ from starlette.types import Scope
 from app.batcher import Pass
 from app.entry import Entry
 from app.house import House
+from app.stats.statistics import Recent
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus_client: the folder in which several processes add up what they count."""
@@ -26,6 +29,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_Mode = Literal["livesum", "livemostrecent"]
+_SAME: _Mode = "livemostrecent"
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -67,6 +72,11 @@ class Metrics:
         )
         self._lost = self._gauge("log_rows_lost", "Rows of refusals, and of the spool, that could not be written.")
         self._spooled = self._gauge("log_rows_spooled", "Rows that wait in the spool for the database.")
+        # Every process tells the same of the one log.
+        self._drift = self._gauge("drift_psi", "What is asked beside the validation data.", "task", "feature", mode=_SAME)
+        self._accuracy = self._gauge("feedback_accuracy", "Of labels with feedback, those that were right.", "task", mode=_SAME)
+        self._error = self._gauge("feedback_mae_mm", "Mean error of estimates with feedback.", "task", mode=_SAME)
+        self._told = dict[tuple[Gauge, tuple[str, ...]], float]()
 
     def count(self, scope: Scope, entry: Entry) -> None:
         """Once for every request, when its answer is about to leave."""
@@ -110,6 +120,18 @@ class Metrics:
         self._lost.set(self._house.request_log.lost)
         self._spooled.set(self._house.request_log.spooled)
 
+    def tell(self, recent: Recent) -> None:
+        """What the log told of a task lately. What it tells no longer is NaN, which no alert takes for a number."""
+        for feature in recent.drift.features:
+            self._say(self._drift, feature.psi, recent.task, feature.feature)
+        self._say(self._accuracy, recent.feedback.accuracy, recent.task)
+        self._say(self._error, recent.feedback.mean_absolute_error_mm, recent.task)
+
+    def _say(self, gauge: Gauge, value: float | None, *labels: str) -> None:
+        if value is not None or (gauge, labels) in self._told:
+            self._told[gauge, labels] = math.nan if value is None else value
+            gauge.labels(*labels).set(self._told[gauge, labels])
+
     def text(self, ready: bool) -> bytes:
         """The exposition format. `ready`: as /readyz would say now."""
         self.refresh()
@@ -131,5 +153,6 @@ class Metrics:
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"gatehouse_{name}", help_text, labels, buckets=buckets, registry=self._registry)
 
-    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
-        return Gauge(f"gatehouse_{name}", help_text, labels, registry=self._registry, multiprocess_mode="livesum")
+    def _gauge(self, name: str, help_text: str, *labels: str, mode: _Mode = "livesum") -> Gauge:
+        """`mode`: what becomes of it where several processes have one."""
+        return Gauge(f"gatehouse_{name}", help_text, labels, registry=self._registry, multiprocess_mode=mode)

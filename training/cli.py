@@ -13,7 +13,9 @@ from training.recipe import RECIPES, RecipeError, read_recipe
 
 commands = typer.Typer(no_args_is_help=True, help="Train, evaluate and fetch data.")
 data_commands = typer.Typer(no_args_is_help=True, help="Fetch and inspect data sets.")
+models_commands = typer.Typer(no_args_is_help=True, help="What bundles say of their data.")
 commands.add_typer(data_commands, name="data")
+commands.add_typer(models_commands, name="models")
 
 
 class TaskName(StrEnum):
@@ -193,6 +195,28 @@ def study_command(
     folder = out / "quick" if quick else out
     run_study(name, data or Path(os.environ.get("GATEHOUSE_DATA", "data")), folder, quick=quick, fresh=fresh)
     typer.echo(f"wrote {folder / f'{name}.md'}")
+
+
+@models_commands.command("reference")
+def reference_command(
+    task: TaskArgument,
+    data: DataOption = None,
+    version: Annotated[str | None, typer.Option(help="Default: the version that is served.")] = None,
+    runs: RunsOption = Path("runs"),
+    models: ModelsOption = Path("models"),
+) -> None:
+    """Write into a bundle how its validation data are spread, for drift to be told from. Training does it by itself."""
+    from app.bundle import current_folder, read_bundle, refer
+    from training.train import reference
+
+    bundle = read_bundle(models / task / version if version else current_folder(models, task))
+    found = reference(bundle, _data(task, data), runs)
+    if not found:
+        raise ValueError(f"{task}: nothing to refer to: no number of it is observed, or its validation data are below 60 items")
+    refer(bundle, found)
+    for feature, one in found.items():
+        typer.echo(f"{feature:20} {len(one.shares):2} bins of {one.items} items")
+    typer.echo(f"written to {bundle.folder}; in use from the next start on")
 
 
 @data_commands.command("fetch")

@@ -16,6 +16,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from app.bundle import FORMAT, seal_bundle
 from app.tasks import BUNDLED
+from app.tasks.reference import references_of
 from app.tasks.task import Run, Tensors
 from training.card import card
 from training.cells_net import CELLS_MEANINGS
@@ -111,7 +112,9 @@ def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet,
     content = chosen.graph.SerializeToString()
     if len(content) > MOST_BYTES:
         raise ExportError(f"the {chosen.precision} graph has {len(content)} bytes, a bundle's may have {MOST_BYTES}")
-    manifest = _manifest(learner, recipe, chosen, best, metrics, content)
+    learner.settings = dict(chosen.settings)
+    references = references_of(learner.observed(session_run(chosen.graph)))
+    manifest = {**_manifest(learner, recipe, chosen, best, metrics, content), "reference": references or None}
     golden = {
         "tolerance": tolerance,
         "cases": [{"input": raw, "numbers": numbers} for raw, numbers in zip(learner.golden_inputs, expected, strict=True)],

@@ -2,7 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import onnx
 
 from app.bundle import ModelBundle, set_current
+from app.tasks.reference import Reference, references_of
 from training.curves import plot_curves
 from training.export import examples_of, export, session_run
 from training.learners.cells import CellsLearner
@@ -60,6 +62,19 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
 
 def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
+    with _learner(bundle, data, which, runs) as learner:
+        return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples_of(learner, which))
+
+
+def reference(bundle: ModelBundle, data: Path, runs: Path) -> dict[str, Reference]:
+    """How what is observed of requests is spread over the validation set of the bundle's recipe."""
+    with _learner(bundle, data, "validation", runs) as learner:
+        return references_of(learner.observed(session_run(onnx.load_from_string(bundle.graph))))
+
+
+@contextmanager
+def _learner(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Iterator[Learner]:
+    """With the data as the bundle's recipe splits them, and the bundle's own vocabulary or scaler and settings."""
     recipe = read_recipe(bundle.folder / "recipe.toml")
     if which == "all":
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 1, "test_items": 0})})
@@ -67,7 +82,7 @@ def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     with TemporaryDirectory(dir=runs) as work:
         learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)
         learner.settings.update(bundle.manifest.settings)
-        return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples_of(learner, which))
+        yield learner
 
 
 def _keep_recipe(recipe_path: Path, run: Path) -> None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -16,15 +18,24 @@ from app.registry import Registry
 from app.stats import figures
 from app.stats.figures import SCORES, Sample
 from app.stats.samples import Answered, Count, Reader, StatsTooSlow, Window
-from app.stats.schemas import Slice, Stats, StatusCount, TaskStats
+from app.stats.schemas import Drift, FeedbackFigures, Slice, Stats, StatusCount, TaskStats
 from app.tasks import TASKS
-from app.tasks.reference import Reference
 from app.waiting import LogUnavailable
 
 Found = TypeVar("Found")
 
 _MOST_S = 5.0
+_RECENTLY = timedelta(days=1)
 _LATE_S = 1.0  # so much longer than its limit a query may take before its connection is cut
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What a task's gauges show."""
+
+    task: str
+    drift: Drift
+    feedback: FeedbackFigures
 
 
 class Statistics:
@@ -37,6 +48,12 @@ class Statistics:
     async def of(self, window: Window, task: str | None = None) -> Stats:
         """Of one task, or of all. Raises StatsTooSlow, LogUnavailable."""
         return await self._read(lambda reader: self._stats(reader, window, [task] if task else list(TASKS)))
+
+    async def recent(self) -> list[Recent]:
+        """Of the newest answers of the last day, of each task. Costs little however long the log is. Raises as `of` does."""
+        now = datetime.now(UTC)
+        window = Window(now - _RECENTLY, now)
+        return await self._read(lambda reader: [self._recent(reader, task, window) for task in TASKS])
 
     def close(self) -> None:
         """A reading under way ends by itself."""
@@ -92,7 +109,6 @@ class Statistics:
         own = [[count for count in some if count.task == task] for some in counts]
         samples = [_sample(reader.answered(part, task), some) for part, some in zip(slices, own, strict=True)]
         parts = [_slice(task, *each) for each in zip(slices, own, samples, strict=True)]
-        manifest = self._manifest(task)
         return TaskStats(
             task=task,
             requests=sum(part.requests for part in parts),
@@ -104,16 +120,21 @@ class Statistics:
             score=SCORES[task][0],
             score_edges=SCORES[task][1],
             slices=parts,
-            drift=figures.drift(TASKS[task].features, manifest.version if manifest else None, _references(manifest), samples),
+            drift=self._drift(task, samples),
         )
+
+    def _recent(self, reader: Reader, task: str, window: Window) -> Recent:
+        samples = [Sample(reader.newest(window, task), 1.0)]
+        return Recent(task, self._drift(task, samples), figures.feedback(task, reader.fed_back(window, task)))
+
+    def _drift(self, task: str, samples: list[Sample]) -> Drift:
+        manifest = self._manifest(task)
+        version, references = (manifest.version, manifest.reference or {}) if manifest else (None, {})
+        return figures.drift(TASKS[task].features, version, references, samples)
 
     def _manifest(self, task: str) -> Manifest | None:
         """Of the served bundle, if there is one."""
         return next((served.predictor.manifest for name, served in self._registry if name == task), None)
-
-
-def _references(manifest: Manifest | None) -> dict[str, Reference]:
-    return (manifest.reference or {}) if manifest else {}
 
 
 def _sample(answers: list[Answered], counts: list[Count]) -> Sample:

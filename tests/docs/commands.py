@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -23,8 +22,7 @@ def sections() -> str:
 
 def commands() -> dict[str, Any]:
     """Full name -> command, in the order of --help."""
-    groups = [cli.app, *(entry.load() for entry in entry_points(group="gatehouse.commands"))]
-    return {name: command for group in groups for name, command in _leaves(typer.main.get_command(group), "gatehouse")}
+    return dict(_leaves(typer.main.get_command(cli.whole()), "gatehouse"))
 
 
 def _section(name: str, command: Any) -> str:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from app.tasks.cells import INSIDE, Cells
 from app.tasks.sentiment import UNKNOWN, Sentiment, sigmoid
-from app.tasks.task import Run
+from app.tasks.task import Observed, Run
 from training import metrics
 from training.cells_net import CellsNet
 from training.data.batches import Batch, Example
@@ -91,3 +91,7 @@ class CellsLearner:
 
     def calibrate(self, run: Run) -> None:
         """Nothing: a verdict is shown as its cell gives it."""
+
+    def observed(self, run: Run) -> Observed:  # noqa: ARG002 - as the interface has it
+        """Nothing: nobody waits for drift of a demonstration."""
+        return {}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
-from app.tasks.task import Run
+from app.tasks.task import Observed, Run
 from training.data.batches import Batch, Example, ordered_batches
 from training.data.report import ReadReport
 from training.data.splits import Splits
@@ -69,4 +69,8 @@ class Learner(Protocol):
 
     def calibrate(self, run: Run) -> None:
         """After training, on the validation set: settle what the bundle's settings still leave open."""
+        ...
+
+    def observed(self, run: Run) -> Observed:
+        """What the service would observe of requests that asked it about the validation set."""
         ...

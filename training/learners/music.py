@@ -1,5 +1,6 @@
 """Learning music: the cost in bits of every next character of a tune, its end included."""
 
+import random
 import string
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch.nn import functional
 from app.tasks.music import BOUNDARY_MARK, Music
 from app.tasks.recall import recalled
 from app.tasks.sampling import log_softmax
-from app.tasks.task import Run
+from app.tasks.task import Observed, Run
 from app.tasks.tune import BOUNDARY
 from training.data.batches import Batch, Example
 from training.data.splits import recorded_splits
@@ -54,6 +55,7 @@ class MusicLearner:
         # A character that only held-out tunes have costs what the rarest known one does, rather than the whole tune.
         stand_in = str.maketrans({character: "?" for text in texts for character in text if character not in vocabulary})
         self.asset = Asset("vocab.json", vocabulary)
+        self._held_out = [texts[row].translate(stand_in) for row in splits.validation]
         names = ("h", "c") if recipe.cell == "lstm" else ("h",)
         self.settings: dict[str, Any] = {"state": {name: [recipe.model.layers, recipe.model.hidden] for name in names}}
         task = Music.from_bundle(self.settings, vocabulary)
@@ -91,6 +93,15 @@ class MusicLearner:
 
     def calibrate(self, run: Run) -> None:
         """Nothing is left open."""
+
+    def observed(self, run: Run) -> Observed:
+        """A prompt is a tune's beginning, up to a place that chance draws."""
+        task, chance = Music.from_bundle(self.settings, self.asset.content), random.Random(0)  # noqa: S311
+        prompts = [tune[: chance.randint(1, len(tune))] for tune in self._held_out]
+        each = [
+            task.observed(prompt, task.next_characters(run, prompt, 1)) for prompt in track(prompts, "reading", len(prompts))
+        ]
+        return {feature: [own[feature][0] for own in each] for feature in task.features}
 
 
 def _padding(batch: Batch) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, features, interval_mm
-from app.tasks.task import Run
+from app.tasks.task import Observed, Run
 from training import metrics
 from training.data.batches import Batch, Example, LazyExamples
 from training.data.rain import HourTable, read_hours
@@ -170,6 +170,9 @@ class RainLearner:
             for name, mask in (("echo", echo), ("silent", ~echo)):
                 misses[name] += miss[mask & (gauge < metrics.IMPLAUSIBLE_MM)].tolist()
         self.settings["interval_widening"] = {name: conformal_quantile(found) for name, found in misses.items() if found}
+
+    def observed(self, run: Run) -> Observed:
+        return self._task.observed(self._task.answer(run, [self._table.hour(row) for row in self.sets.splits.validation]))
 
 
 def conformal_quantile(misses: Sequence[float]) -> float:

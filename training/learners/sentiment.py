@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.tasks.sentiment import UNKNOWN, Sentiment, sigmoid
-from app.tasks.task import Run
+from app.tasks.sentiment import UNKNOWN, EncodedText, Sentiment, sigmoid
+from app.tasks.task import Observed, Run
 from training import metrics
 from training.adversarial import adversarial_loss, cross_entropy
 from training.data.batches import Batch, Example
@@ -170,6 +170,12 @@ class SentimentLearner:
     def calibrate(self, run: Run) -> None:
         validation = self.sets.validation
         self.settings["temperature"] = metrics.best_temperature(self.logits(run, validation), labels_of(validation))
+
+    def observed(self, run: Run) -> Observed:
+        task = Sentiment.from_bundle(self.settings, self.asset.content)
+        read = [example.inputs for example in self.sets.validation]
+        texts = [EncodedText(ids, len(ids), len(ids), int((ids == UNKNOWN).sum())) for ids in read]
+        return task.observed(task.answer(run, texts))
 
     def logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
         """Log-odds of *positive* before any temperature, [examples]."""
