@@ -226,5 +226,5 @@ def test_abc2midi_has_nothing_to_say_about_a_walk(
 
 def complaints(path: Path, tune: str) -> list[str]:
     path.write_text(tune)
-    done = subprocess.run(["abc2midi", path, "-c"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["abc2midi", path, "-c"], cwd=path.parent, capture_output=True, text=True, check=False)
     return [line for line in done.stdout.splitlines() if "Warning" in line or "Error" in line]
