@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import access_line
 from app.bodies import again, read_body
+from app.deadlines import Deadlines
 from app.door import Door
 from app.entry import Entry
 from app.errors import BodyTimeout, Refusal, refusal
@@ -35,7 +36,7 @@ from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.tasks.task import InvalidInput
 from app.waiting import LogUnavailable
-from app.watch import Watch
+from app.watch import LOOK_AFTER_S, Watch
 
 if TYPE_CHECKING:
     from app.spans import Spans  # which needs an extra
@@ -57,6 +58,7 @@ class Ledger:
         self._most_bytes = settings.max_body_bytes
         self._body_timeout_s = settings.body_timeout_s
         self._door = Door(settings)
+        self._deadlines = Deadlines(LOOK_AFTER_S)
         self._lines = settings.access_log == "on"
         self._payloads = None if settings.log_payloads == "off" else Payloads(settings)
 
@@ -123,7 +125,7 @@ class Ledger:
 
     async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         """Whatever the application says, held in `reply`."""
-        entry, watch = reply.entry, Watch(receive, reply.entry)
+        entry, watch = reply.entry, Watch(receive, reply.entry, self._deadlines)
         try:
             watch.start()
             if (route := self._direct.get(scope["path"])) and scope["method"] == "POST":

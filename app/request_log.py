@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.backlog import Backlog
 from app.database import cut_shared, is_migrated, is_sqlite
+from app.deadlines import Deadlines
 from app.idempotency import Answer, Claim
 from app.request_record import RequestRecord, Row
 from app.row_store import STORE_FAULTS, RowStore, Work, is_outage, reason
@@ -58,6 +59,7 @@ class RequestLog:
         self._engine, self._keep = engine, keep
         self.process_id = secrets.randbits(63)
         self._line: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._deadlines = Deadlines(_MOST_WAIT_S)
         self._refused = 0
         self._broken: str | None = None
         relaxed = spool_dir is not None and most_spool_bytes is not None
@@ -170,12 +172,12 @@ class RequestLog:
     async def _done(self, item: Row | Work, kind: Kind | Literal["work"]) -> Any:
         loop = asyncio.get_running_loop()
         waiting = Waiting(item, kind, loop.create_future())
-        timer = loop.call_later(_MOST_WAIT_S, waiting.give_up, _MOST_WAIT_S)
+        self._deadlines.add(waiting, loop)
         self._line.put(waiting)
         try:
             return await waiting.written  # type: ignore[misc]
         finally:
-            timer.cancel()
+            self._deadlines.remove(waiting)
 
     def _work(self) -> None:
         while (first := self._line.get()) is not _CLOSE:

@@ -24,11 +24,11 @@ class Waiting:
     written: "asyncio.Future[Any] | None"
     given_up: bool = False
 
-    def give_up(self, after_s: float) -> None:
+    def late(self) -> None:
         """From now on nobody waits. Called in the caller's loop."""
         self.given_up = True
         if self.written and not self.written.done():
-            self.written.set_exception(LogUnavailable(f"no commit within {after_s} s"))
+            self.written.set_exception(LogUnavailable("no commit within the time allowed"))
 
 
 def tell(group: Sequence[Waiting], result: Any) -> None:

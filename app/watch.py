@@ -4,33 +4,34 @@ import asyncio
 
 from starlette.types import Receive
 
+from app.deadlines import Deadlines
 from app.entry import Entry
 
-_AFTER_S = 0.5  # most requests are answered by then, and looking for their callers would only cost time
+LOOK_AFTER_S = 0.5
+"""Most requests are answered by then, and looking for their callers would only cost time."""
 
 
 class Watch:
     """For the task that makes it."""
 
-    def __init__(self, receive: Receive, entry: Entry) -> None:
-        self._receive, self._entry = receive, entry
-        self._timer: asyncio.TimerHandle | None = None
+    def __init__(self, receive: Receive, entry: Entry, deadlines: Deadlines) -> None:
+        """`deadlines`: of all watches, LOOK_AFTER_S long."""
+        self._receive, self._entry, self._deadlines = receive, entry, deadlines
         self._looking: asyncio.Task[None] | None = None
         self._request = asyncio.current_task()
         self.gone = False
 
     def start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_AFTER_S, self._begin)
+        self._deadlines.add(self, asyncio.get_running_loop())
 
     def stop(self) -> None:
-        if self._timer:
-            self._timer.cancel()
+        self._deadlines.remove(self)
         if self._looking:
             self._looking.cancel()
         if self.gone and self._request:
             self._request.uncancel()
 
-    def _begin(self) -> None:
+    def late(self) -> None:
         if not self._entry.stream:  # a stream looks by itself
             self._looking = asyncio.ensure_future(self._look())
 
