@@ -2,7 +2,8 @@
 
 An item is due when it arrived plus _PATIENCE_S for each step that its request asks for up to it, and the earliest due goes
 first: short texts overtake long ones, but not for ever, and a large request lets small ones in between. A pass holds items of
-like length and is bounded in items and in padded steps.
+like length and is bounded in items and in padded steps. Where many long ones wait and none is overdue, those go first that
+are most alike: padding costs as much as useful steps.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
@@ -20,7 +22,8 @@ from app.tasks.task import Batchable, fits
 SHORT_STEPS = 32
 """An item of so many steps is short: its pass is over before anybody could notice."""
 
-_PATIENCE_S = 0.001
+_PATIENCE_S = 0.0007
+_MANY = 24  # so many ready, an item that has no neighbours yet gets some while it waits
 _STEPS_ENCODED_A_TURN = 4096  # so that encoding a long queue never holds up a pass for more than a few milliseconds
 _MOST_PADDING = 1.25  # the longest of a pass over its shortest, as a ratio
 _TINY_STEPS = 16  # among items this short, padding costs less than another pass
@@ -128,15 +131,29 @@ class Line:
             insort(self._ready, item, key=_LENGTH)
 
     def next_group(self, wanted: Callable[[Request], bool], only_short: bool = False) -> list[Item]:
-        """Takes out the encoded item that is due first with its neighbours in length, as many as one pass holds."""
-        self._ready = [item for item in self._ready if wanted(item.request)]
-        end = bisect_right(self._ready, SHORT_STEPS, key=_LENGTH) if only_short else len(self._ready)
-        if not end:
-            return []
-        first, last = self._around(min(range(end), key=lambda index: self._ready[index].due), end)
-        group = self._ready[first:last]
-        del self._ready[first:last]
+        """Takes out the encoded items of one pass; empty if there are none."""
+        group: list[Item] = []
+        while not group and (end := bisect_right(self._ready, SHORT_STEPS, key=_LENGTH) if only_short else len(self._ready)):
+            first, last = self._chosen(end)
+            group = [item for item in self._ready[first:last] if wanted(item.request)]
+            del self._ready[first:last]
         return group
+
+    def _chosen(self, end: int) -> tuple[int, int]:
+        """[first, last) of what is ready before `end`."""
+        seed = min(range(end), key=lambda index: self._ready[index].due)
+        earliest = self._ready[seed]
+        if end < _MANY or earliest.length <= SHORT_STEPS or earliest.due < time.perf_counter():
+            return self._around(seed, end)
+        return self._most_alike(end)
+
+    def _most_alike(self, end: int) -> tuple[int, int]:
+        """As many neighbours in length as share a pass of any length, with the least padding over useful steps."""
+        count = min(end, self._task.few_items)
+        lengths = [item.length for item in self._ready[:end]]
+        sums = [0, *accumulate(lengths)]
+        first = min(range(end - count + 1), key=lambda at: lengths[at + count - 1] / (sums[at + count] - sums[at]))
+        return first, first + count
 
     def _around(self, seed: int, end: int) -> tuple[int, int]:
         """[first, last) of what is ready before `end`: grown from the seed towards whichever neighbour is nearer in length."""
