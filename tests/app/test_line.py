@@ -1,6 +1,7 @@
 """Which of the items that wait share a pass."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,20 @@ def line(task):
     return Line(task)
 
 
-def ready(line: Line, lengths: list[int], due: float) -> list[Item]:
-    request = Request(asyncio.Future(loop=asyncio.new_event_loop()), [None] * len(lengths), deadline=float("inf"))
+@pytest.fixture(scope="module")
+def loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def ready(line, loop):
+    return partial(_ready, line, loop)
+
+
+def _ready(line: Line, loop: asyncio.AbstractEventLoop, lengths: list[int], due: float) -> list[Item]:
+    request = Request(loop.create_future(), [None] * len(lengths), deadline=float("inf"))
     items = [Item(request, place, None, due + place, length) for place, length in enumerate(lengths)]
     line.encoded(items)
     return items
@@ -34,37 +47,37 @@ def lengths_of(group: list[Item]) -> list[int]:
 FAR_APART = [100 + 11 * place for place in range(25)]
 
 
-def test_among_many_those_most_alike_go_first(line):
-    ready(line, [*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
+def test_among_many_those_most_alike_go_first(line, ready):
+    ready([*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
     assert lengths_of(line.next_group(lambda _: True)) == [301, 301, 302, 302, 302]
 
 
-def test_one_that_is_overdue_goes_before_them(line):
-    ready(line, [*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
-    ready(line, [90], due=0.0)
+def test_one_that_is_overdue_goes_before_them(line, ready):
+    ready([*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
+    ready([90], due=0.0)
     assert 90 in lengths_of(line.next_group(lambda _: True))
 
 
-def test_a_short_one_goes_before_them(line):
-    ready(line, [*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
-    ready(line, [20], due=float(2**39))
+def test_a_short_one_goes_before_them(line, ready):
+    ready([*FAR_APART, 301, 301, 302, 302, 302], due=float(2**40))
+    ready([20], due=float(2**39))
     assert lengths_of(line.next_group(lambda _: True)) == [20]
 
 
-def test_among_few_the_earliest_due_goes_first(line):
-    ready(line, [200, 301, 301, 302, 302, 302], due=float(2**40))
+def test_among_few_the_earliest_due_goes_first(line, ready):
+    ready([200, 301, 301, 302, 302, 302], due=float(2**40))
     assert 200 in lengths_of(line.next_group(lambda _: True))
 
 
-def test_whom_nobody_waits_for_is_in_no_pass(line):
-    gone, wanted = ready(line, [50, 52], due=0.0), ready(line, [51], due=0.0)
+def test_whom_nobody_waits_for_is_in_no_pass(line, ready):
+    gone, wanted = ready([50, 52], due=0.0), ready([51], due=0.0)
     assert gone[0].request is not wanted[0].request
     assert line.next_group(lambda request: request is wanted[0].request) == wanted
     assert not line.next_group(lambda _: True)
 
 
-def test_everything_that_waits_is_taken_once(line):
-    waiting = ready(line, FAR_APART * 4, due=float(2**40))
+def test_everything_that_waits_is_taken_once(line, ready):
+    waiting = ready(FAR_APART * 4, due=float(2**40))
     taken: list[Item] = []
     while group := line.next_group(lambda _: True):
         taken += group
