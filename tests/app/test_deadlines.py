@@ -15,7 +15,7 @@ class One:
         self.was_late += 1
 
 
-def test_only_those_that_are_not_done_are_late():
+def test_only_those_that_are_not_done_are_late() -> None:
     async def run() -> tuple[One, One]:
         deadlines, done, slow = Deadlines(AFTER_S), One(), One()
         for one in (done, slow):
@@ -29,7 +29,7 @@ def test_only_those_that_are_not_done_are_late():
     assert (done.was_late, slow.was_late) == (0, 1)
 
 
-def test_each_has_its_whole_time():
+def test_each_has_its_whole_time() -> None:
     async def run() -> tuple[list[int], list[int]]:
         deadlines, first, second = Deadlines(AFTER_S), One(), One()
         loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ def test_each_has_its_whole_time():
     assert later == [1, 1]
 
 
-def test_it_goes_on_in_another_loop():
+def test_it_goes_on_in_another_loop() -> None:
     deadlines = Deadlines(AFTER_S)
 
     async def run() -> int:
