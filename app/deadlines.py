@@ -1,6 +1,6 @@
 """Deadlines: calls those that are not done after a while, with one timer for all of them.
 
-A timer for each, made and cancelled, costs a request about as much as its row in the log.
+A timer for each, made and cancelled among many others, costs a request several times as much.
 """
 
 import asyncio

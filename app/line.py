@@ -134,26 +134,26 @@ class Line:
         """Takes out the encoded items of one pass; empty if there are none."""
         group: list[Item] = []
         while not group and (end := bisect_right(self._ready, SHORT_STEPS, key=_LENGTH) if only_short else len(self._ready)):
-            first, last = self._chosen(end)
+            first, last = self._around(self._seed(end), end)
             group = [item for item in self._ready[first:last] if wanted(item.request)]
             del self._ready[first:last]
         return group
 
-    def _chosen(self, end: int) -> tuple[int, int]:
-        """[first, last) of what is ready before `end`."""
+    def _seed(self, end: int) -> int:
+        """Which of what is ready before `end` the next pass is for; its neighbours go with it."""
         seed = min(range(end), key=lambda index: self._ready[index].due)
         earliest = self._ready[seed]
         if end < _MANY or earliest.length <= SHORT_STEPS or earliest.due < time.perf_counter():
-            return self._around(seed, end)
+            return seed
         return self._most_alike(end)
 
-    def _most_alike(self, end: int) -> tuple[int, int]:
-        """As many neighbours in length as share a pass of any length, with the least padding over useful steps."""
+    def _most_alike(self, end: int) -> int:
+        """The middle of those neighbours in length, as many as share a pass whatever their length, with the least padding."""
         count = min(end, self._task.few_items)
         lengths = [item.length for item in self._ready[:end]]
         sums = [0, *accumulate(lengths)]
         first = min(range(end - count + 1), key=lambda at: lengths[at + count - 1] / (sums[at + count] - sums[at]))
-        return first, first + count
+        return first + count // 2
 
     def _around(self, seed: int, end: int) -> tuple[int, int]:
         """[first, last) of what is ready before `end`: grown from the seed towards whichever neighbour is nearer in length."""

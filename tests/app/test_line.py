@@ -88,3 +88,8 @@ def test_everything_that_waits_is_taken_once(line: Line, ready: Ready) -> None:
     while group := line.next_group(lambda _: True):
         taken += group
     assert sorted(map(id, taken)) == sorted(map(id, waiting))
+
+
+def test_of_middle_length_as_many_as_fit_share_a_pass(line: Line, task: Batchable[Any, Any, Any], ready: Ready) -> None:
+    ready([50] * 40, float(2**40))
+    assert len(line.next_group(lambda _: True)) == task.most_steps // 50
