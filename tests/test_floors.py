@@ -19,6 +19,7 @@ FLOORS = {
     "app.backlog": 1,
     "app.batcher": 1,
     "app.database": 1,
+    "app.deadlines": 1,
     "app.demonstration": 1,
     "app.feedback": 1,
     "app.freed_space": 1,
