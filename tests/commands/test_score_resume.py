@@ -5,6 +5,7 @@ import os
 import pty
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,23 @@ from tests.commands.records import read_records, write_records
 
 Score = Callable[..., tuple[int, str, str]]
 COMMAND = (sys.executable, "-m", "app.cli", "score")
+KILLED_AT_A_WRITE = """
+import os, signal, sys
+from app.cli import main
+
+left, real = int(sys.argv.pop(1)), os.fsync
+
+def fsync(handle):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(handle)
+
+os.fsync = fsync
+sys.argv.insert(1, "score")
+main()
+"""
 
 
 def _reviews(path: Path, count: int, filling: int = 0) -> Path:
@@ -40,24 +58,9 @@ def _hours(path: Path, count: int) -> Path:
     return write_records(path, rows)
 
 
-def _start(models: Path, source: Path, task: str, output: Path) -> subprocess.Popen[str]:
-    command = [*COMMAND, str(source), "--task", task, "--output", str(output), "--models", str(models)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _committed(output: Path) -> int:
-    folder = output.with_name(output.name + ".parts")
-    return len(list(folder.glob("0*"))) if folder.exists() else 0
-
-
-def _kill_once_it_has_gone_on(run: subprocess.Popen[str], output: Path, chance: random.Random) -> tuple[str, str]:
-    """At a random moment after a part more than there was; what it said, which is nothing if it did not end before."""
-    before = _committed(output)
-    while run.poll() is None and _committed(output) <= before:
-        time.sleep(0.01)
-    time.sleep(chance.uniform(0.0, 0.2))
-    run.kill()
-    return run.communicate()
+def _start(models: Path, source: Path, task: str, output: Path, *before: str) -> subprocess.Popen[str]:
+    arguments = [str(source), "--task", task, "--output", str(output), "--models", str(models)]
+    return subprocess.Popen([*(before or COMMAND), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize(("task", "ending"), [("sentiment", "csv"), ("sentiment", "parquet"), ("rainfall", "jsonl")])
@@ -70,19 +73,16 @@ def test_a_run_killed_again_and_again_ends_like_one_that_was_not(
     whole = _start(tiny_models, source, task, undisturbed)
     whole.communicate()
     assert whole.returncode == 0
-    early = _start(tiny_models, source, task, output)
+    write = chance.randint(5, 14)  # two are the run's description, two each of its seven windows or more
+    at_a_write = _start(tiny_models, source, task, output, sys.executable, "-c", KILLED_AT_A_WRITE, str(write))
+    assert at_a_write.communicate() == ("", "")
+    assert at_a_write.returncode == -signal.SIGKILL
+    at_a_moment = _start(tiny_models, source, task, output)
     time.sleep(chance.uniform(0.0, 1.5))
-    early.kill()
-    early.communicate()
-    killed, out = -1, ""
-    while not out and killed < 3:  # a run that is quicker than its killer says what it did
-        run = _start(tiny_models, source, task, output)
-        if killed < 2:
-            out, err = _kill_once_it_has_gone_on(run, output, chance)
-        else:
-            out, err = run.communicate()
-        killed += 1
-    assert killed >= 1
+    at_a_moment.kill()
+    out, err = at_a_moment.communicate()
+    if not out:  # it was not quicker than its killer
+        out, err = _start(tiny_models, source, task, output).communicate()
     assert err == ""
     assert "went on behind row " in out
     assert read_records(output) == read_records(undisturbed)
