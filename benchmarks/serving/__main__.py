@@ -77,6 +77,8 @@ def _run(plan: Plan, chosen: tuple[Contestant, ...], parts: list[str], data: Pat
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build, ignore_cleanup_errors=True) as scratch:
         arena = Arena(plan, chosen, workloads, models, Path(scratch), alone, available_cores())
         settings = {
+            "contestants": ", ".join(contestant.name for contestant in chosen),
+            "parts": ", ".join(parts),
             "rounds": plan.rounds,
             "seconds of each load": plan.seconds,
             "connections": plan.headline_connections,

@@ -26,12 +26,16 @@ class Alone:
 
 @dataclass
 class Compared:
-    """Answers beside those alone: how many, how far apart at most, how many labels differ, how many are wrong."""
+    """Answers beside those alone: how many, how far apart at most, how many labels differ, how many are wrong.
+
+    `late`: requests given up after a minute, while others were answered.
+    """
 
     answers: int = 0
     largest_difference: float = 0.0
     label_flips: int = 0
     wrong: int = 0
+    late: int = 0
 
     def add(self, got: float, alone: float) -> None:
         difference = abs(got - alone)
@@ -47,6 +51,7 @@ class Compared:
             "largest_difference": self.largest_difference,
             "label_flips": self.label_flips,
             "wrong": self.wrong,
+            "late": self.late,
         }
 
 

@@ -159,7 +159,7 @@ def _answers(found: Measurements) -> str:
     rows = []
     for name in found.distinct("contestant", measure="checked"):
         if checked := sum(found.values(contestant=name, measure="checked")):
-            sums = [sum(found.values(contestant=name, measure=each)) for each in ("label_flips", "wrong")]
+            sums = [sum(found.values(contestant=name, measure=each)) for each in ("label_flips", "wrong", "late")]
             largest = max(found.values(contestant=name, measure="largest_difference"))
             rows.append([name, _number(checked), f"{largest:.2g}", *map(_number, sums)])
-    return _table(["", "answers compared", "largest difference", "other label", "wrong"], rows)
+    return _table(["", "answers compared", "largest difference", "other label", "wrong", "none in a minute"], rows)
