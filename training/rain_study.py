@@ -1,7 +1,9 @@
 """How good the rain networks are: repeated cross-validation over all real hours, beside physics and the competition's winner.
 
-In every fold the scaler, the generated hours, the interval's calibration and the network come from the other folds alone. The
-teacher's weights do not: the winner learned from these very hours, so its own figures are of hours that it has seen.
+In every fold the scaler, the generated hours and the network come from the other folds alone. So does the interval's
+calibration: it is by how far the other folds' gauges are missed by the networks that did not learn from them, as in training
+(cross-conformal prediction, Vovk 2015). The teacher's weights do not: the winner learned from these very hours, so its own
+figures are of hours that it has seen.
 """
 
 import logging
@@ -13,13 +15,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from app.tasks.rainfall import MEASUREMENTS, Hour, Rainfall, baselines_mm
+from app.tasks.rainfall import MEASUREMENTS, Hour, Rainfall, baselines_mm, interval_mm
 from training import metrics
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
 from training.data.report import ReadReport
 from training.data.splits import Splits
-from training.learners.rainfall import RainLearner
+from training.learners.rainfall import RainLearner, conformal_quantile, interval_misses
 from training.loop import as_run, device_here, fit
 from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
@@ -27,7 +29,7 @@ from training.reference.rain_winner import Winner
 log = logging.getLogger(__name__)
 
 RAISED_DB = (1.0, 3.0, 6.0)
-_CALIBRATION_SHARE = 0.2  # of the hours that are not in the fold
+_VALIDATION_SHARE = 0.2  # of the hours that are not in the fold, to choose the best epoch on
 _ROUNDING_MM = 1e-5
 _POOL = 4  # times the generated hours that a fold uses: hours with a held-out parent are left out
 _DBZ = [unit == "dBZ" for unit in MEASUREMENTS.values()]
@@ -98,10 +100,11 @@ def _cross_validate(
     for repeat in range(repeats):
         # Every hour is a group of its own: the data do not say which gauge or day it is of.
         order = np.random.default_rng([seed, repeat]).permutation(len(table))
-        for fold, held in enumerate(np.array_split(order, folds)):
+        parts = np.array_split(order, folds)
+        for fold, held in enumerate(parts):
             rest = [row for row in order.tolist() if row not in set(held.tolist())]
-            calibration = round(_CALIBRATION_SHARE * len(rest))
-            splits = Splits(rest[calibration:], rest[:calibration], held.tolist())
+            validation = round(_VALIDATION_SHARE * len(rest))
+            splits = Splits(rest[validation:], rest[:validation], held.tolist())
             lessons = pool.among(splits.train, recipe.generator.hours)
             hours = [table.hour(row) for row in held]
             quantiles[repeat, held], monotone[repeat, held] = _one_fold(
@@ -112,17 +115,31 @@ def _cross_validate(
                 "%s: repeat %d, fold %d, %d generated hours: mean absolute error of all plausible hours %.3f mm",
                 name, repeat + 1, fold + 1, len(lessons.generated), error[table.gauge_mm[held] < metrics.IMPLAUSIBLE_MM].mean(),
             )  # fmt: skip
+        quantiles[repeat] = _calibrated(quantiles[repeat], table, parts)
     low, middle, high = np.moveaxis(quantiles, 2, 0)
     return Judged(name, middle, low, high, monotone)
 
 
+def _calibrated(quantiles_mm: Floats, table: HourTable, parts: Sequence[npt.NDArray[np.int64]]) -> Floats:
+    """[hours, 3]: every part's intervals widened by how far those of the other parts miss their gauges."""
+    gauge = table.gauge_mm.astype(np.float64)
+    echo = np.array([np.isfinite(table.hour(row).reflectivity_dbz).any() for row in range(len(table))])
+    misses, calibrated = interval_misses(quantiles_mm, gauge), np.zeros_like(quantiles_mm)
+    for held in parts:
+        others = gauge < metrics.IMPLAUSIBLE_MM
+        others[held] = False
+        kinds = {"echo": misses[others & echo], "silent": misses[others & ~echo]}
+        widening = {name: conformal_quantile(found.tolist()) for name, found in kinds.items() if len(found)}
+        calibrated[held] = interval_mm(quantiles_mm[held], echo[held], widening)
+    return calibrated
+
+
 def _one_fold(recipe: Recipe, learner: RainLearner, hours: Sequence[Hour]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Trained and calibrated as `gatehouse train` does, then asked as the service asks: low, median and high [hours, 3]."""
+    """Trained as `gatehouse train` does, then asked as the service asks: low, median and high before calibration [hours, 3]."""
     with TemporaryDirectory() as folder:
         network, _ = fit(learner, recipe, Path(folder))
     run = as_run(network, device_here())
-    learner.calibrate(run)
-    task = Rainfall.from_bundle(learner.settings, learner.asset.content)
+    task = Rainfall.from_bundle({}, learner.asset.content)
     answers = task.answer(run, hours)
     quantiles = np.array([[one.interval_90_mm[0], one.rain_mm, one.interval_90_mm[1]] for one in answers])
     raised_mm = [[one.rain_mm for one in task.answer(run, [raised(hour, db) for hour in hours])] for db in RAISED_DB]

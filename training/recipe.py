@@ -114,6 +114,12 @@ class Rain(_Table):
     copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
     gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
     monotone_weight: float = Field(default=0.0, ge=0, description="of the penalty on less rain for more reflectivity")
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="networks that each leave out a part of the training hours, so that the interval is calibrated on all "
+        "hours and not on the few of validation alone; 0: none",
+    )
 
 
 class Export(_Table):

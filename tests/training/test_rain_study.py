@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.rain_study import rain_study
+from training.data.rain import HourTable
+from training.rain_study import _calibrated, rain_study
 from training.recipe import Recipe, read_recipe
 
 
@@ -45,3 +47,24 @@ def test_the_same_seed_gives_the_same_table(tiny_sources: dict[str, Path], recip
     first, again = (rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=5) for _ in range(2))
     assert first == again
     assert rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=6) != first
+
+
+def test_intervals_cover_nine_of_ten_gauges_that_did_not_calibrate_them() -> None:
+    chance = np.random.default_rng(3)
+    gauges = chance.lognormal(0.5, 1.0, 1000)
+    scans = np.full((1000, 22), 20.0, np.float32)
+    scans[::4, 2:] = np.nan
+    table = HourTable(scans, np.arange(1001), gauges.astype(np.float32), np.arange(1000))
+    narrow = np.tile([1.0, 1.5, 2.0], (1000, 1))
+    parts = np.array_split(chance.permutation(1000), 5)
+    low, middle, high = _calibrated(narrow, table, parts).T
+    inside = (low <= gauges) & (gauges <= high)
+    assert inside[np.isfinite(scans[:, 2])].mean() == pytest.approx(0.9, abs=0.01)
+    assert inside[~np.isfinite(scans[:, 2])].mean() == pytest.approx(0.9, abs=0.02)
+    assert (middle == 1.5).all()
+    # What happened in a part does not move the intervals of that part.
+    gauges[parts[0]] = 72.0
+    changed = HourTable(scans, np.arange(1001), gauges.astype(np.float32), np.arange(1000))
+    again = _calibrated(narrow, changed, parts)
+    assert (again[parts[0], 2] == high[parts[0]]).all()
+    assert (again[parts[1], 2] > high[parts[1]]).all()

@@ -1,8 +1,10 @@
 """Learning rainfall: a median with its 90 % interval, from gauges by pinball losses and from a teacher where there is one."""
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +22,11 @@ from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
 from training.data.report import ReadReport
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
+from training.loop import as_run, device_here, fit
 from training.model import RainfallNet, TaskNet
 from training.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 QUANTILES = (0.05, 0.5, 0.95)
 COVERED = 0.9
@@ -158,21 +163,46 @@ class RainLearner:
         }
 
     def calibrate(self, run: Run) -> None:
-        """How far the interval must reach so that it covers 90 % of unseen gauges: split conformal prediction on the validation
-        hours with a plausible gauge (Romano, Patterson, Candes 2019), apart for hours with and without `Ref`."""
+        """How far the interval must reach so that it covers 90 % of unseen gauges: conformal prediction (Romano, Patterson,
+        Candes 2019), apart for hours with and without `Ref`, on the validation hours, and where the recipe has folds on the
+        training hours too, each judged by a network that did not learn from it (cross-conformal prediction, Vovk 2015)."""
+        parts = [self._misses(run, self.sets.validation), *self._misses_of_folds()]
+        misses = {name: [one for part in parts for one in part[name]] for name in ("echo", "silent")}
+        self.settings["interval_widening"] = {name: conformal_quantile(found) for name, found in misses.items() if found}
+
+    def _misses(self, run: Run, examples: Sequence[Example]) -> dict[str, list[float]]:
+        """`interval_misses` of the hours with a plausible gauge."""
         misses: dict[str, list[float]] = {"echo": [], "silent": []}
-        for _, batch in scoring_batches(self.sets.validation, _SCORING_ITEMS):
+        for _, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
-            low, _, high = np.log1p(run(feeds)["quantiles_mm"]).T
             gauge = batch.targets.numpy()[:, 0]
+            miss = interval_misses(run(feeds)["quantiles_mm"], gauge)
             echo = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
-            miss = np.maximum(low - np.log1p(gauge), np.log1p(gauge) - high)
             for name, mask in (("echo", echo), ("silent", ~echo)):
                 misses[name] += miss[mask & (gauge < metrics.IMPLAUSIBLE_MM)].tolist()
-        self.settings["interval_widening"] = {name: conformal_quantile(found) for name, found in misses.items() if found}
+        return misses
+
+    def _misses_of_folds(self) -> Iterator[dict[str, list[float]]]:
+        recipe, splits = self._recipe, self.sets.splits
+        order = np.random.default_rng(recipe.training.seed).permutation(splits.train)
+        for number, held in enumerate(np.array_split(order, recipe.rain.folds) if recipe.rain.folds else [], 1):
+            log.info("interval: network %d of %d, without %d training hours", number, recipe.rain.folds, len(held))
+            rest = sorted(set(splits.train) - set(held.tolist()))
+            lessons = self._lessons.among(rest, recipe.generator.hours)
+            fold = Splits(rest, splits.validation, held.tolist())
+            learner = RainLearner(recipe, self._table, self.sets.report, fold, lessons)
+            with TemporaryDirectory() as folder:
+                network, _ = fit(learner, recipe, Path(folder))
+            yield learner._misses(as_run(network, device_here()), learner.sets.test)
 
     def observed(self, run: Run) -> Observed:
         return self._task.observed(self._task.answer(run, [self._table.hour(row) for row in self.sets.splits.validation]))
+
+
+def interval_misses(quantiles_mm: npt.NDArray[np.floating[Any]], gauge_mm: npt.NDArray[np.floating[Any]]) -> Any:
+    """By how much ln(1 + gauge) is outside the outer two of three quantiles [hours, 3], below 0 where it is inside; [hours]."""
+    low, _, high = np.log1p(quantiles_mm).T
+    return np.maximum(low - np.log1p(gauge_mm), np.log1p(gauge_mm) - high)
 
 
 def conformal_quantile(misses: Sequence[float]) -> float:

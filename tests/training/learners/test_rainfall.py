@@ -38,6 +38,9 @@ class Says(TaskNet):
     def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
         return self.quantiles_mm.expand(len(scans), 3)
 
+    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"])}
+
 
 class SumsReflectivity(TaskNet):
     """A network whose median is `factor` times Marshall-Palmer's sum, less where there is more if the factor is below 0."""
@@ -71,6 +74,10 @@ def recipe(gauge_weight: float = 1.0, monotone_weight: float = 0.0) -> Recipe:
             "rain": {"gauge_weight": gauge_weight, "monotone_weight": monotone_weight},
         }
     )
+
+
+def with_folds(folds: int) -> Recipe:
+    return recipe().model_copy(update={"rain": recipe().rain.model_copy(update={"folds": folds})})
 
 
 def learner(hours: HourTable, recipe: Recipe, lessons: Lessons | None = None, validation: Sequence[int] = ()) -> RainLearner:
@@ -167,6 +174,31 @@ def test_after_calibration_nine_of_ten_validation_hours_are_covered() -> None:
     assert set(one.settings["interval_widening"]) == {"echo", "silent"}
 
 
+def test_with_folds_every_training_hour_calibrates_under_a_network_that_has_not_seen_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hours = table(np.random.default_rng(0).lognormal(0.5, 1.0, 60).tolist())
+    one = learner(hours, with_folds(3), validation=range(10))
+    held: list[list[int]] = []
+
+    def fit(fold: RainLearner, *_: object) -> tuple[TaskNet, None]:
+        assert not set(fold.sets.splits.train) & set(fold.sets.splits.test)
+        assert fold.sets.splits.validation == list(range(10))
+        held.append(fold.sets.splits.test)
+        return Says(0.0, 1.0, 1.0 + len(held)), None
+
+    monkeypatch.setattr(rainfall, "fit", fit)
+    one.calibrate(lambda feeds: {"quantiles_mm": np.tile(np.array([0.0, 1.0, 5.0], np.float32), (len(feeds["scans"]), 1))})
+    assert sorted(row for part in held for row in part) == list(range(10, 60))
+    # A network's upper quantile is 5 mm of validation hours, 2, 3 and 4 mm of the folds' hours.
+    above = dict.fromkeys(range(10), 5.0) | {row: 2.0 + part for part, rows in enumerate(held) for row in rows}
+    for name, wanted in (("silent", True), ("echo", False)):
+        rows = [row for row in range(60) if (row % 5 == 0) == wanted]
+        gauges = np.log1p(hours.gauge_mm)
+        misses = [max(-gauges[row], gauges[row] - math.log1p(above[row])) for row in rows]
+        assert one.settings["interval_widening"][name] == pytest.approx(conformal_quantile(misses), rel=1e-5)
+
+
 def test_generated_hours_are_learned_with_gauges_that_scatter_like_real_ones(
     teacher_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +223,7 @@ def test_a_bundle_learned_with_a_teacher_carries_its_calibration(
     tmp_path: Path, teacher_folder: Path, tiny_recipe: Callable[..., str]
 ) -> None:
     path = tmp_path / "taught.toml"
-    settings = '\n[generator]\nhours = 30\n[rain]\nteacher = "winner"\ncopies = 2\nmonotone_weight = 1.0\n'
+    settings = '\n[generator]\nhours = 30\n[rain]\nteacher = "winner"\ncopies = 2\nmonotone_weight = 1.0\nfolds = 2\n'
     path.write_text(tiny_recipe("rainfall") + settings)
     assert read_recipe(path).generator.hours == 30
     folder = train(path, teacher_folder / "train.csv", tmp_path / "runs", tmp_path / "models")
