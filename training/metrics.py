@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
 
 Array = npt.NDArray[np.float64]
 
@@ -38,6 +39,12 @@ def best_temperature(logit: Array, label: Array) -> float:
         return float(np.logaddexp(0.0, np.where(label == 1, -scaled, scaled)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def best_weights(logits: Array, label: Array) -> Array:
+    """Of logits [judges, items] the weights, [judges], whose weighted sum has the smallest log loss: logistic regression."""
+    line = LogisticRegression(C=1e6, fit_intercept=False, max_iter=1000)
+    return np.asarray(line.fit(logits.T, label >= 0.5).coef_[0], np.float64)
 
 
 def mean_absolute_error(estimate: Array, truth: Array) -> float:

@@ -19,7 +19,7 @@ class NGrams:
     """Fitted to labelled texts, each a list of words; labels 0 or 1, or any probability in between cut at 0.5."""
 
     def __init__(self, texts: Sequence[Words], labels: npt.NDArray[np.float64]) -> None:
-        self._counter = CountVectorizer(analyzer=_grams, binary=True, min_df=min(2, len(texts)), dtype=np.float32)
+        self._counter = CountVectorizer(analyzer=grams, binary=True, min_df=min(2, len(texts)), dtype=np.float32)
         counts = self._counter.fit_transform(texts)
         positive = labels >= 0.5
         # The log ratio of how often a gram stands in positive and in negative texts, smoothed by one.
@@ -34,7 +34,7 @@ class NGrams:
         return np.asarray(self._line.decision_function(counts.multiply(self._weights).tocsr()))
 
 
-def _grams(words: Words) -> Iterator[str]:
+def grams(words: Words) -> Iterator[str]:
     pairs = map(" ".join, pairwise(words))
     triples = map(" ".join, zip(words, words[1:], words[2:], strict=False))
     return chain(words, pairs, triples)

@@ -45,11 +45,20 @@ class Pretraining(_Table):
     negatives: int = Field(default=2048, gt=0, description="words drawn to stand for all wrong ones")
 
 
+class Documents(_Table):
+    """sentiment: a vector for every text, learned from all but held-out texts (see training/document_vectors.py)."""
+
+    epochs: int = Field(default=0, ge=0, description="0: none")
+    width: int = Field(default=300, gt=0)
+    learning_rate: float = Field(default=0.01, gt=0)
+
+
 class SelfTraining(_Table):
-    """sentiment: unlabelled texts are labelled by the mean of teachers, and learned from like labelled ones."""
+    """sentiment: unlabelled texts are labelled by teachers, and learned from like labelled ones."""
 
     teachers: list[str] = Field(default=[], description="recipes beside this one; trained first where they were not yet")
     ngrams: bool = Field(default=False, description="the n-gram line is a teacher too")
+    documents: Documents = Field(default=Documents(), description="the line over document vectors is a teacher too")
     pieces: int = Field(default=0, ge=0, description="pieces of 1 to 3 sentences of each text that the teachers label, too")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from training.metrics import (
     accuracy,
     best_temperature,
+    best_weights,
     coverage,
     expected_calibration_error,
     log_loss,
@@ -26,6 +27,21 @@ def test_accuracy_of_right_answers_is_one_and_of_wrong_ones_zero() -> None:
     probability, label = np.array([0.8, 0.3]), np.array([1.0, 0.0])
     assert accuracy(probability, label) == 1.0
     assert accuracy(probability, 1 - label) == 0.0
+
+
+def test_the_best_weight_of_one_judge_is_one_over_its_best_temperature() -> None:
+    chance = np.random.default_rng(0)
+    logit = chance.normal(0.0, 3.0, 2000)
+    label = (chance.random(2000) < 1 / (1 + np.exp(-logit / 2))).astype(float)
+    (weight,) = best_weights(logit[None], label)
+    assert weight == pytest.approx(1 / best_temperature(logit, label), rel=1e-2)
+
+
+def test_judges_that_know_different_things_are_added_up_and_one_that_knows_nothing_is_left_out() -> None:
+    chance = np.random.default_rng(0)
+    judges = chance.normal(0.0, 2.0, (3, 20_000))
+    label = (chance.random(20_000) < 1 / (1 + np.exp(-judges[0] - judges[1] / 2))).astype(float)
+    np.testing.assert_allclose(best_weights(judges, label), [1.0, 0.5, 0.0], atol=0.05)
 
 
 def test_log_loss_by_hand() -> None:

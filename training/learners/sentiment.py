@@ -19,6 +19,7 @@ from training.adversarial import adversarial_loss, cross_entropy
 from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
 from training.data.splits import Splits, recorded_splits
+from training.document_vectors import DocumentLine, DocumentVectors
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
 from training.model import SentimentNet, TaskNet
@@ -110,38 +111,53 @@ class SentimentLearner:
         return [Example(piece, np.array(0.0, np.float32)) for piece in pieces]
 
     def _taught(self, unlabelled: Sequence[Example], pieces: Sequence[Example], data: Path, kept: Path) -> metrics.Array:
-        """The teachers' probability of *positive* for each unlabelled text, then for each piece: the sigmoid of the mean of
-        their logits, each first calibrated on the validation set. Kept in a file, for a run that is gone on with."""
+        """The teachers' probability of *positive* for each unlabelled text, then for each piece. Kept in a file, for a run that
+        is gone on with."""
         if kept.exists():
             return np.asarray(np.load(kept), np.float64)
-        names = self._recipe.self_training.teachers
-        opinions = np.mean([self._opinion(name, [*unlabelled, *pieces], data) for name in names], axis=0)
-        if self._recipe.self_training.ngrams:
-            # Not of pieces: what a line of words says of one sentence is too often wrong.
-            whole = opinions[: len(unlabelled)]
-            whole += (self._ngram_opinion() - whole) / (len(names) + 1)
-        taught = sigmoid(opinions)
+        label, count = labels_of(self.sets.validation), len(self.sets.validation)
+        networks = {
+            name: self._network_opinion(name, [*unlabelled, *pieces], data) for name in self._recipe.self_training.teachers
+        }
+        lines = self._lines_opinions()
+        # Of pieces only the networks judge: what a line says of one sentence is too often wrong.
+        of_pieces = np.mean(
+            [found[count + len(unlabelled) :] / metrics.best_temperature(found[:count], label) for found in networks.values()],
+            axis=0,
+        )
+        whole = np.stack([*(found[: count + len(unlabelled)] for found in networks.values()), *lines.values()])
+        weights = metrics.best_weights(whole[:, :count], label)
+        together = weights @ whole
+        for name, found in zip([*networks, *lines, "all together"], [*whole, together], strict=True):
+            log.info("teacher %s: %.2f %% of validation", name, 100 * metrics.accuracy(sigmoid(found[:count]), label))
+        taught = sigmoid(np.concatenate([together[count:], of_pieces]))
         np.save(kept, taught)
         return taught
 
-    def _opinion(self, teacher: str, unlabelled: Sequence[Example], data: Path) -> metrics.Array:
-        """Calibrated logits of the network that a recipe makes; it is trained first where it was not yet."""
+    def _network_opinion(self, teacher: str, texts: Sequence[Example], data: Path) -> metrics.Array:
+        """Logits of the validation set, then of the texts, of the network that a recipe makes; it is trained first where it
+        was not yet."""
         recipe, folder = read_recipe(RECIPES / f"{teacher}.toml"), self._runs / teacher
         log.info("teacher %s", teacher)
         folder.mkdir(parents=True, exist_ok=True)
         learner = SentimentLearner(recipe, data, folder)
         network, _ = fit(learner, recipe, folder)
-        run = as_run(network, device_here())
-        learner.calibrate(run)
-        return learner.logits(run, unlabelled) / float(learner.settings["temperature"])
+        return learner.logits(as_run(network, device_here()), [*self.sets.validation, *texts])
 
-    def _ngram_opinion(self) -> metrics.Array:
-        log.info("teacher n-grams")
-        sizes = self.sets.splits.sizes()
-        line = NGrams(self._corpus[: sizes["train"]], labels_of(self.sets.train))
-        validation = line.logits(self._validation_words)
-        temperature = metrics.best_temperature(validation, labels_of(self.sets.validation))
-        return line.logits(self._corpus[sizes["train"] :]) / temperature
+    def _lines_opinions(self) -> dict[str, metrics.Array]:
+        """Logits of the validation set, then of the unlabelled texts, by each teacher that is no network."""
+        labels, labelled, settings = labels_of(self.sets.train), len(self.sets.train), self._recipe.self_training
+        opinions = {}
+        if settings.ngrams:
+            log.info("teacher n-grams")
+            line = NGrams(self._corpus[:labelled], labels)
+            opinions["n-grams"] = line.logits([*self._validation_words, *self._corpus[labelled:]])
+        if settings.documents.epochs:
+            log.info("teacher document vectors")
+            documents = DocumentLine(DocumentVectors(self._corpus, settings.documents, self._recipe.training.seed), labels)
+            learned = documents.logits_learned[labelled:]
+            opinions["document vectors"] = np.concatenate([documents.logits(self._validation_words), learned])
+        return opinions
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         assert isinstance(network, SentimentNet)  # noqa: S101

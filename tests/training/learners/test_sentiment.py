@@ -1,0 +1,72 @@
+"""Learning sentiment from texts that teachers labelled."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from training.learners import sentiment
+from training.learners.sentiment import SentimentLearner, labels_of
+from training.recipe import read_recipe
+
+TAUGHT = """
+[self_training]
+teachers = ["teacher"]
+ngrams = true
+pieces = 1
+[self_training.documents]
+epochs = 5
+width = 8
+"""
+
+
+@pytest.fixture
+def data(tiny_sources: dict[str, Path], tmp_path: Path) -> Path:
+    """Labelled reviews and, beside them, 20 unlabelled ones: the even ones praise."""
+    folder, chance = tmp_path / "data", random.Random(3)
+    folder.mkdir()
+    (folder / "IMDB Dataset.csv").write_bytes(tiny_sources["sentiment"].read_bytes())
+    sides = ["good", "moving", "joy", "best"], ["bad", "dull", "waste", "worst"]
+    texts = [" ".join(" ".join(chance.choices(sides[k % 2], k=4)) + "." for _ in range(3)) for k in range(20)]
+    pl.DataFrame({"text": texts}).write_parquet(folder / "unsup.parquet")
+    return folder
+
+
+@pytest.fixture
+def learn(
+    data: Path, tmp_path: Path, tiny_recipe: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], SentimentLearner]:
+    """A learner by the tiny recipe with these tables added."""
+    monkeypatch.setattr(sentiment, "RECIPES", tmp_path)
+    (tmp_path / "teacher.toml").write_text(tiny_recipe("sentiment"))
+
+    def learner(tables: str) -> SentimentLearner:
+        path = tmp_path / "student.toml"
+        path.write_text(tiny_recipe("sentiment") + tables)
+        (tmp_path / "runs" / "student").mkdir(parents=True, exist_ok=True)
+        return SentimentLearner(read_recipe(path), data, tmp_path / "runs" / "student")
+
+    return learner
+
+
+def test_unlabelled_texts_and_pieces_of_all_are_learned_with_what_the_teachers_say(
+    learn: Callable[[str], SentimentLearner],
+) -> None:
+    labelled = len(learn("").sets.train)
+    taught = learn(TAUGHT).sets.train
+    whole, pieces = taught[labelled : labelled + 20], taught[labelled + 20 :]
+    assert 5 <= len(pieces) <= labelled + 20
+    assert all(len(piece.inputs) < 15 for piece in pieces)
+    told = labels_of([*whole, *pieces])
+    assert ((told > 0) & (told < 1)).all()
+    assert ((labels_of(whole) > 0.5) == ([True, False] * 10)).mean() >= 0.9
+
+
+def test_what_teachers_said_is_kept_for_a_run_that_goes_on(
+    learn: Callable[[str], SentimentLearner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = labels_of(learn(TAUGHT).sets.train)
+    monkeypatch.delattr(sentiment, "fit")
+    assert (labels_of(learn(TAUGHT).sets.train) == first).all()
