@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -74,6 +75,17 @@ class Proxy:
 @contextmanager
 def process(models: Path, url: str, **settings: str) -> Iterator["Served"]:
     """`gatehouse serve`, ready."""
+    with launched(models, url, {f"GATEHOUSE_{name.upper()}": value for name, value in settings.items()}) as served:
+        until(lambda: served.process.poll() is not None or answers(served.client, "/livez"), 60)
+        assert served.process.poll() is None, "the server has ended"
+        yield served
+
+
+@contextmanager
+def launched(
+    models: Path, url: str, variables: dict[str, str], stderr: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator["Served"]:
+    """`gatehouse serve` on a free port, with a client; killed in the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -81,16 +93,14 @@ def process(models: Path, url: str, **settings: str) -> Iterator["Served"]:
         "GATEHOUSE_MODELS_DIR": str(models),
         "GATEHOUSE_DATABASE_URL": url,
         "GATEHOUSE_DRAIN_NOTICE_S": "0",
-        **{f"GATEHOUSE_{name.upper()}": value for name, value in settings.items()},
+        **variables,
     }
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
     with (
-        subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True) as server,
+        subprocess.Popen(command, env=environment, stderr=stderr, start_new_session=True) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         try:
-            until(lambda: server.poll() is not None or _answers(client), 60)
-            assert server.poll() is None, "the server has ended"
             yield Served(server, client)
         finally:
             with suppress(ProcessLookupError):
@@ -109,9 +119,9 @@ class Served:
         self.process.wait(10)
 
 
-def _answers(client: httpx.Client) -> bool:
+def answers(client: httpx.Client, path: str) -> bool:
     try:
-        return client.get("/livez").status_code == 200
+        return client.get(path).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -1,11 +1,8 @@
 """Real processes, and what they say on standard error."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import IO, Any
 
 import httpx
 
-from tests.app.outages import until
+from tests.app.outages import answers, launched, until
 
 Start = Callable[..., "Process"]
 
@@ -33,32 +30,9 @@ class Process:
 
 @contextmanager
 def serving(models: Path, url: str, stderr: IO[bytes] | int, log: Path, settings: dict[str, str]) -> Iterator[Process]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "GATEHOUSE_MODELS_DIR": str(models),
-        "GATEHOUSE_DATABASE_URL": url,
-        "GATEHOUSE_DRAIN_NOTICE_S": "0",
-        **settings,
-    }
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    with (
-        subprocess.Popen(command, env=environment, stderr=stderr) as server,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
-    ):
-        try:
-            until(lambda: server.poll() is not None or _is_ready(client), 60)
-            yield Process(server, client, log)
-        finally:
-            server.kill()
-
-
-def _is_ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
+    with launched(models, url, settings, stderr) as served:
+        until(lambda: served.process.poll() is not None or answers(served.client, "/readyz"), 60)
+        yield Process(served.process, served.client, log)
 
 
 def requests_in(text: str) -> list[dict[str, Any]]:

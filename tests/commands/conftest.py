@@ -15,6 +15,7 @@ Command = Callable[..., tuple[int, str, str]]
 def gatehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `gatehouse ...` in an empty folder; exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GATEHOUSE_DATA", raising=False)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gatehouse", *map(str, arguments)])

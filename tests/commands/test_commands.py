@@ -13,25 +13,9 @@ import httpx
 import kagglehub
 import pytest
 
-from app import cli, examples
+from app import examples
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def gatehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs `gatehouse ...` in an empty folder; exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GATEHOUSE_DATA", raising=False)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gatehouse", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def test_help_names_every_command(gatehouse: Command) -> None:
