@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float32]
 
 _SHARPNESS = np.float32(6.0)  # the logit of "this gram is of this text" is so many times their cosine
-_WRONG = 5  # grams drawn to stand for all that are not of the text
+_WRONG = 2  # grams drawn to stand for all that are not of the text
 _SUBSAMPLE = 1e-4  # grams with a larger share of all are passed over now and then (Mikolov et al. 2013)
 _FEWEST_TEXTS = 5  # that a gram must be in
 _TABLE = 1 << 22  # places in the table that grams are drawn from
@@ -86,7 +86,7 @@ def _random(rows: int, width: int, seed: int) -> Floats:
     return np.asarray(drawn / np.sqrt(width), np.float32)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _read(
     order: Any, starts: Any, tokens: Any, texts: Any, grams: Any, lengths: Any, kept: Any, drawn: Any,
     rate: Any, learn_grams: bool, seed: int,
@@ -109,7 +109,7 @@ def _read(
             own += push
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _meet(
     pointing: Any, length: Any, push: Any, gram: Any, gram_length: Any, right: Any, rate: Any, learn_grams: bool
 ) -> Any:  # fmt: skip
@@ -119,7 +119,6 @@ def _meet(
         cosine += pointing[k] * gram[k]
     cosine /= gram_length
     step = rate * _SHARPNESS * (right - _ONE / (_ONE + np.exp(-_SHARPNESS * cosine)))
-    # The gradient of a cosine stands upright on the vector, so lengths only grow: by how much is known without a sum.
     toward, back = step / (length * gram_length), step * cosine / length
     for k in range(len(gram)):
         push[k] += toward * gram[k] - back * pointing[k]
@@ -127,12 +126,14 @@ def _meet(
         return gram_length
     toward = step / gram_length
     kept = _ONE - toward * cosine / gram_length
+    square = np.float32(0.0)
     for k in range(len(gram)):
         gram[k] = kept * gram[k] + toward * pointing[k]
-    return np.sqrt(gram_length * gram_length + toward * toward * (_ONE - cosine * cosine))
+        square += gram[k] * gram[k]
+    return np.sqrt(square)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _length(vector: Any) -> Any:
     square = np.float32(0.0)
     for k in range(len(vector)):

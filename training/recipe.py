@@ -50,7 +50,7 @@ class Documents(_Table):
 
     epochs: int = Field(default=0, ge=0, description="0: none")
     width: int = Field(default=300, gt=0)
-    learning_rate: float = Field(default=0.01, gt=0)
+    learning_rate: float = Field(default=0.015, gt=0)
 
 
 class SelfTraining(_Table):

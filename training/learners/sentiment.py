@@ -116,10 +116,10 @@ class SentimentLearner:
         if kept.exists():
             return np.asarray(np.load(kept), np.float64)
         label, count = labels_of(self.sets.validation), len(self.sets.validation)
+        lines = self._lines_opinions()
         networks = {
             name: self._network_opinion(name, [*unlabelled, *pieces], data) for name in self._recipe.self_training.teachers
         }
-        lines = self._lines_opinions()
         # Of pieces only the networks judge: what a line says of one sentence is too often wrong.
         of_pieces = np.mean(
             [found[count + len(unlabelled) :] / metrics.best_temperature(found[:count], label) for found in networks.values()],
