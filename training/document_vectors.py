@@ -81,9 +81,11 @@ class DocumentLine:
 
 
 def _random(rows: int, width: int, seed: int) -> Floats:
-    """Of length 0.3 or so, whatever the width."""
-    drawn = np.random.default_rng(seed).uniform(-0.5, 0.5, (rows, width))
-    return np.asarray(drawn / np.sqrt(width), np.float32)
+    """Of length 0.3 or so, whatever the width. Row by row, for a million rows at once would take twice the memory again."""
+    chance, vectors = np.random.default_rng(seed), np.empty((rows, width), np.float32)
+    for vector in vectors:
+        vector[:] = chance.uniform(-0.5, 0.5, width) / np.sqrt(width)
+    return vectors
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
