@@ -68,7 +68,7 @@ CELLS: dict[str, Any] = {"text": "It starts slowly, but the ending is wonderful.
 def _answer(task: str, **said: Any) -> dict[str, Any]:
     return {
         "request_id": "01a210a4-5515-75e3-8dbf-06a67ba33bea",
-        "model": {"task": task, "version": "20261125-lstm-d0708f", "cell": "lstm"},
+        "model": {"task": task, "version": "20261125-lstm-059c40", "cell": "lstm"},
         "timing_ms": {"encode": 0.114, "queue": 0.899, "run": 6.545},
         **said,
     }
@@ -79,16 +79,16 @@ SENTIMENT_ANSWER = _answer(
     predictions=[
         {
             "label": "positive",
-            "probability": 0.9997757805195503,
+            "probability": 0.9999299355568001,
             "tokens_read": 6,
             "truncated": False,
             "words": [
-                {"text": "A", "start": 0, "end": 1, "weight": 0.28227013237216925},
-                {"text": "quiet", "start": 2, "end": 7, "weight": 3.95995415313168},
-                {"text": ",", "start": 7, "end": 8, "weight": 0.31792598485076623},
-                {"text": "moving", "start": 9, "end": 15, "weight": 3.38562928082884},
-                {"text": "film", "start": 16, "end": 20, "weight": 0.3891445339473279},
-                {"text": ".", "start": 20, "end": 21, "weight": 0.08115024846204202},
+                {"text": "A", "start": 0, "end": 1, "weight": -0.3055520974366992},
+                {"text": "quiet", "start": 2, "end": 7, "weight": 5.202779892069381},
+                {"text": ",", "start": 7, "end": 8, "weight": -0.11659115114881208},
+                {"text": "moving", "start": 9, "end": 15, "weight": 4.98051154143777},
+                {"text": "film", "start": 16, "end": 20, "weight": 0.45611919932628575},
+                {"text": ".", "start": 20, "end": 21, "weight": -0.35163680387948115},
             ],
         }
     ],
