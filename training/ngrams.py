@@ -35,6 +35,7 @@ class NGrams:
 
 
 def grams(words: Words) -> Iterator[str]:
+    """Words, then pairs and triples of neighbours."""
     pairs = map(" ".join, pairwise(words))
     triples = map(" ".join, zip(words, words[1:], words[2:], strict=False))
     return chain(words, pairs, triples)

@@ -127,7 +127,7 @@ class Rain(_Table):
         default=0,
         ge=0,
         description="networks that each leave out a part of the training hours, so that the interval is calibrated on all "
-        "hours and not on the few of validation alone; 0: none",
+        "hours and not on the few of validation alone; 0: none, 1 is refused",
     )
 
 
@@ -163,17 +163,22 @@ class Recipe(_Table):
                 "export.precision: scans have no largest value, so one hour's int8 answer would depend on those beside it; "
                 'only "fp32" is allowed for rainfall'
             )
+        if self.rain.folds == 1:
+            raise ValueError(
+                "rain.folds: one network that leaves out everything learns nothing, so only 0, 2 and more are allowed"
+            )
         if self.task != "rainfall" and self.model.embedding == 0:
             raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
         return self
 
     def without_preparation(self) -> "Recipe":
-        """The same without what can take hours before the first epoch."""
+        """The same without what can take long before the first epoch or after the last."""
         nothing = {
             "vectors": Vectors(),
             "pretraining": Pretraining(),
             "self_training": SelfTraining(),
             "generator": Generator(),
+            "rain": self.rain.model_copy(update={"folds": 0}),
         }
         return self.model_copy(update=nothing)
 

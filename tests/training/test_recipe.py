@@ -135,6 +135,20 @@ def test_a_task_that_embeds_is_refused_without_a_width(tmp_path: Path, task: str
     assert "model.embedding" in refusal(written(tmp_path, content))
 
 
+def test_one_fold_of_rain_is_refused(tmp_path: Path) -> None:
+    rain = WHOLE.replace('"sentiment"', '"rainfall"') + "\n[rain]\nfolds = {}\n"
+    assert read_recipe(written(tmp_path, rain.format(2))).rain.folds == 2
+    assert "rain.folds: one network" in refusal(written(tmp_path, rain.format(1)))
+
+
+def test_without_preparation_no_other_network_is_trained(tmp_path: Path) -> None:
+    tables = '\n[self_training]\nteachers = ["some"]\n[rain]\nteacher = "winner"\nfolds = 5\n'
+    bare = read_recipe(written(tmp_path, WHOLE + tables)).without_preparation()
+    assert bare.self_training.teachers == []
+    assert bare.rain.folds == 0
+    assert bare.rain.teacher == "winner"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "none.toml")
 
