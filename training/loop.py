@@ -15,6 +15,7 @@ from app.tasks.task import Run, Tensors
 from training.data.batches import Batch, shuffled_batches
 from training.learners.learner import Learner, Scores
 from training.model import TaskNet
+from training.precision import bf16
 from training.progress import progress
 from training.recipe import Recipe
 from training.shards import CORES, Shards
@@ -94,7 +95,7 @@ def _one_epoch(
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
     def loss(network: TaskNet, share: Batch) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
+        with bf16(device, wanted=recipe.training.precision == "bf16"):
             value = learner.loss(network, share)
         return value + recipe.regularisation.l1 * _absolute_weights(network) if recipe.regularisation.l1 else value
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.tasks.task import pad
+from training.precision import bf16
 from training.progress import progress
 from training.recipe import Recipe
 
@@ -71,15 +72,16 @@ class LanguageModel(nn.Module):
 class LogSumWrong(torch.autograd.Function):
     """log of the sum of exp(state @ words.T + offset) over the words that are not the target, [positions].
 
-    state [positions, width], words [draws, width], offset [draws], target int32 [positions], drawn int32 [draws]. Worked off
-    in blocks that stay in the processor's cache, gradients at once: several times faster than the same in plain operations.
+    state [positions, width], words [draws, width], offset [draws], target int32 [positions], drawn int32 [draws]; products are
+    in the state's precision. Worked off in blocks that stay in the processor's cache, gradients at once: several times faster
+    than the same in plain operations.
     """
 
     @staticmethod
     def forward(context: Any, state: Tensor, words: Tensor, offset: Tensor, target: Tensor, drawn: Tensor) -> Tensor:
-        states, table = state.to(torch.bfloat16), words.to(torch.bfloat16)
+        states, table = state, words.to(state.dtype)
         total = torch.empty(len(states), device=states.device)
-        share = torch.empty((len(states), len(table)), dtype=torch.bfloat16, device=states.device)
+        share = torch.empty((len(states), len(table)), dtype=states.dtype, device=states.device)
         for start in range(0, len(states), _BLOCK):
             block = slice(start, start + _BLOCK)
             logits = (states[block] @ table.T).float().add_(offset)
@@ -90,17 +92,17 @@ class LogSumWrong(torch.autograd.Function):
             total[block] = (mass.log() + largest)[:, 0]
             share[block] = weight.div_(mass)
         context.save_for_backward(states, table, share)
-        context.kinds = state.dtype, words.dtype
+        context.table_kind = words.dtype
         return total
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         states, table, share = context.saved_tensors
-        by_row = gradients[0][:, None].to(torch.bfloat16)
+        by_row = gradients[0][:, None].to(states.dtype)
         weighed = states * by_row
         to_state = (share @ table) * by_row
         to_offset = (share.T @ by_row)[:, 0].float()
-        return to_state.to(context.kinds[0]), (share.T @ weighed).to(context.kinds[1]), to_offset, None, None
+        return to_state, (share.T @ weighed).to(context.table_kind), to_offset, None, None
 
 
 def pretrain(model: LanguageModel, texts: Sequence[Ids], recipe: Recipe, folder: Path) -> None:
@@ -163,7 +165,7 @@ def _step(
     def gradients(direction: int) -> tuple[float, tuple[Tensor | None, ...]]:
         ids, lengths = pad([piece[::-1] if direction else piece for piece in batch])
         drawn = model.negatives(negatives, torch.Generator().manual_seed(2 * seed + direction))
-        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
+        with bf16(device, cache_enabled=False):
             loss = model.loss(direction, torch.from_numpy(ids).to(device), torch.from_numpy(lengths).long().to(device), drawn)
         return loss.item(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
