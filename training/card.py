@@ -60,6 +60,7 @@ def card(manifest: dict[str, Any], recipe: Recipe) -> str:
     sizes = ", ".join(f"{count} {name}" for name, count in data["split_sizes"].items())
     rejected = ", ".join(f"{count} ({reason})" for reason, count in data["rejected"].items()) or "none"
     rows = "\n".join(f"| {name} | {value} |" for name, value in manifest["metrics"].items())
+    kept = "the last epoch was kept" if recipe.training.keep == "last" else "the best epoch was chosen on the validation set"
     return f"""# {task} {manifest["version"]}
 
 {_WHAT[task]}
@@ -79,8 +80,8 @@ def card(manifest: dict[str, Any], recipe: Recipe) -> str:
 | --- | --- |
 {rows}
 
-`fp32` and `int8` are the graph before and after quantisation, on the same examples; the best epoch was chosen on the
-validation set. To measure again: `gatehouse evaluate {task} --data PATH`.
+`fp32` and `int8` are the graph before and after quantisation, on the same examples; {kept}.
+To measure again: `gatehouse evaluate {task} --data PATH`.
 
 ## Not for
 

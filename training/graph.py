@@ -12,9 +12,10 @@ from onnx import TensorProto
 from torch import nn
 
 from training.cells_net import CellsNet, cells_graph
-from training.model import MusicNet, RainfallNet, SentimentNet, Stack, TaskNet
+from training.model import MusicNet, SentimentNet, Stack, TaskNet
 from training.nodes import Graph, Shape, array_of
 from training.pins import held_cells
+from training.rain_net import CURVES, MOST_LOG_RATE, SHARPNESS, SLOPE, RainfallNet
 
 _ONNX_CELL = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 # ONNX stacks the gates in another order than torch: LSTM i, f, g, o -> i, o, f, g; GRU r, z, n -> z, r, n.
@@ -58,20 +59,55 @@ def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     width = network.stack.inputs
     scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
-    x = graph.one("Transpose", scans, perm=[1, 0, 2])
-    pooled = _both(graph, _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths))
-    first = graph.one("Slice", scans, graph.ints(0), graph.ints(1), graph.ints(2))
-    total = graph.one("ReduceSum", first, graph.ints(1), keepdims=0)
-    one = graph.weight(np.array(1.0, np.float32))
-    physics = graph.one("Log", graph.one("Add", total, one))
-    raw = graph.linear(graph.one("Concat", pooled, physics, axis=1), network.head)
-    middle_raw, low_raw, high_raw = graph.node("Split", [raw], 3, axis=1, num_outputs=3)
-    middle = graph.one("Softplus", middle_raw)
+    level, levelled = _level(graph, network, scans)
+    x = graph.one("Transpose", levelled, perm=[1, 0, 2])
+    pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
+    middle = _median(graph, network, pooled, level)
+    raw = graph.linear(graph.one("Concat", _both(graph, pooled), level, middle, axis=1), network.head)
+    low_raw, high_raw = graph.node("Split", [raw], 2, axis=1, num_outputs=2)
     low = graph.one("Mul", middle, graph.one("Sigmoid", low_raw))
     high = graph.one("Add", middle, graph.one("Softplus", high_raw))
     stacked = graph.one("Concat", low, middle, high, axis=1)
+    one = graph.weight(np.array(1.0, np.float32))
     graph.output(graph.one("Sub", graph.one("Exp", stacked), one), "quantiles_mm", ["batch", 3])
     return graph.build("rainfall", {"vocabulary_size": str(width)})
+
+
+def _level(graph: Graph, network: RainfallNet, scans: str) -> tuple[str, str]:
+    """The level in bel, [batch, 1], and the scans without it; see RainfallNet."""
+    present, measured = (
+        graph.one("Gather", scans, graph.weight(np.array(columns, np.int64)), axis=2)
+        for columns in (network.present, network.measured)
+    )
+    one = graph.weight(np.array(1.0, np.float32))
+    count = graph.one("Max", graph.one("ReduceSum", present, graph.ints(1, 2), keepdims=0), one)
+    in_db = graph.one("MatMul", graph.one("Mul", measured, present), graph.weight(array_of(network.to_db)))
+    level_db = graph.one("Div", graph.one("ReduceSum", in_db, graph.ints(1), keepdims=0), count)
+    less = graph.one("Unsqueeze", graph.one("Neg", level_db), graph.ints(1, 2))
+    grown = graph.one("Exp", graph.one("Mul", less, graph.weight(array_of(network.growth))))
+    moved = graph.one("Mul", less, graph.one("MatMul", present, graph.weight(array_of(network.a_db))))
+    level = graph.one("Mul", graph.one("Unsqueeze", level_db, graph.ints(1)), graph.weight(np.array(0.1, np.float32)))
+    return level, graph.one("Add", graph.one("Mul", scans, grown), moved)
+
+
+def _median(graph: Graph, network: RainfallNet, pooled: "_Pooled", level: str) -> str:
+    """ln(1 + mm) [batch, 1]: the mean of the scans' rates, each a sum of curves that rise with the level."""
+    hidden = graph.one("LeakyRelu", graph.linear(pooled.outputs, network.within), alpha=SLOPE)
+    sizes = graph.ints(1, CURVES, CURVES, CURVES)
+    shift, height, place, steepness = graph.node("Split", [graph.linear(hidden, network.curves), sizes], 4, axis=2)
+    along = graph.one("Mul", graph.one("Softplus", steepness), graph.one("Unsqueeze", level, graph.ints(0)))
+    rising = graph.one("Mul", graph.one("Softplus", height), graph.one("Tanh", graph.one("Add", place, along)))
+    log_rate = graph.one("Add", shift, graph.one("MatMul", rising, graph.weight(np.ones((CURVES, 1), np.float32))))
+    bounds = (graph.weight(np.array(bound, np.float32)) for bound in (-MOST_LOG_RATE, MOST_LOG_RATE))
+    log_rate = graph.one("Clip", log_rate, *bounds)
+    one, sharpness = graph.weight(np.array(1.0, np.float32)), graph.weight(np.array(SHARPNESS, np.float32))
+    size = graph.one("Sub", graph.one("Exp", graph.one("Abs", log_rate)), one)
+    rate = graph.one(
+        "Where", pooled.real, graph.one("Mul", graph.one("Sign", log_rate), size), graph.weight(np.zeros((), np.float32))
+    )
+    mean_mm = graph.one("Div", graph.one("ReduceSum", rate, graph.ints(0), keepdims=0), pooled.lengths)
+    above_zero = graph.one("Div", graph.one("Softplus", graph.one("Mul", mean_mm, sharpness)), sharpness)
+    return graph.one("Log", graph.one("Add", above_zero, one))
 
 
 def _music(network: MusicNet) -> onnx.ModelProto:
@@ -153,13 +189,14 @@ def _recurrent(
 
 class _Pooled(NamedTuple):
     """largest, mean [batch, width] over each sequence's own steps; what they were taken of, [time, batch, width]: `bounded`
-    with the lowest number, `outputs` with zero beyond each length; float lengths [batch, 1]."""
+    with the lowest number, `outputs` with zero beyond each length; float lengths [batch, 1]; bool real [time, batch, 1]."""
 
     largest: str
     mean: str
     bounded: str
     outputs: str
     lengths: str
+    real: str
 
 
 def _pool(graph: Graph, outputs: str, lengths: str) -> _Pooled:
@@ -173,7 +210,7 @@ def _pool(graph: Graph, outputs: str, lengths: str) -> _Pooled:
     largest = graph.one("ReduceMax", bounded, graph.ints(0), keepdims=0)
     total = graph.one("ReduceSum", outputs, graph.ints(0), keepdims=0)
     count = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.FLOAT), graph.ints(1))
-    return _Pooled(largest, graph.one("Div", total, count), bounded, outputs, count)
+    return _Pooled(largest, graph.one("Div", total, count), bounded, outputs, count, real)
 
 
 def _both(graph: Graph, pooled: _Pooled) -> str:

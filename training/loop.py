@@ -23,7 +23,7 @@ from training.shards import CORES, Shards
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The best weights so far, with their validation scores and epoch (from 1)."""
+    """The weights to keep so far, with their validation scores and epoch (from 1)."""
 
     weights: dict[str, Tensor]
     scores: Scores
@@ -50,7 +50,8 @@ def as_run(network: TaskNet, device: torch.device) -> Run:
 def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool = False) -> tuple[TaskNet, Checkpoint]:
     """Train until the last epoch or until `patience` epochs brought nothing; resumes from `run_folder` after a kill.
 
-    Each epoch adds a line to log.jsonl. Returns the network with the best weights in it. `one_batch` is the dry run.
+    Each epoch adds a line to log.jsonl. Returns the network with the weights in it that the recipe
+    keeps, the best or the last. `one_batch` is the dry run.
     """
     settings, device = recipe.training, device_here()
     _seed(settings.seed)
@@ -70,7 +71,8 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
         _seed(settings.seed + epoch)
         loss = _one_epoch(learner, recipe, shards, optimizer, schedule, batches, f"epoch {epoch}/{settings.epochs}")
         scores = learner.score(as_run(network, device), learner.sets.validation)
-        best = _better(learner, best, Checkpoint(_copy(network), scores, epoch))
+        new = Checkpoint(_copy(network), scores, epoch)
+        best = new if settings.keep == "last" else _better(learner, best, new)
         line = {"epoch": epoch, "loss": loss, **scores, "seconds": time.perf_counter() - started, "best": best.epoch}
         _append(run_folder / "log.jsonl", line)
         _save(run_folder, network, optimizer, schedule, epoch, best)

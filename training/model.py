@@ -5,7 +5,6 @@ Sequences are right-padded: [batch, time, ...] with lengths int64 [batch]. Nothi
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from app.tasks.recall import TRUST_CLASSES
 from training.cells import FUSED_CELLS
@@ -23,9 +22,14 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     return x.gather(1, index[:, :, None].expand_as(x))
 
 
+def steps_within(lengths: Tensor, time: int) -> Tensor:
+    """Which steps are a sequence's own and no padding, bool [batch, time]."""
+    return torch.arange(time, device=lengths.device)[None, :] < lengths[:, None]
+
+
 def pool(outputs: Tensor, lengths: Tensor) -> Tensor:
     """[batch, time, width] -> [batch, 2 width]: the maximum and the mean over each sequence's own steps."""
-    real = torch.arange(outputs.shape[1], device=outputs.device)[None, :] < lengths[:, None]
+    real = steps_within(lengths, outputs.shape[1])
     largest = outputs.masked_fill(~real[:, :, None], -torch.inf).amax(1)
     mean = (outputs * real[:, :, None]).sum(1) / lengths[:, None]
     return torch.cat([largest, mean], dim=1)
@@ -112,7 +116,7 @@ class SentimentNet(TaskNet):
         attain it, in equal parts, and what it reads off a mean to every step's share of the mean.
         """
         from_maxima, from_means = self.head.weight[0].chunk(2)
-        real = (torch.arange(outputs.shape[1], device=outputs.device)[None, :] < lengths[:, None])[:, :, None]
+        real = steps_within(lengths, outputs.shape[1])[:, :, None]
         attained = (real & (outputs == pool(outputs, lengths)[:, None, : self.stack.width])).to(outputs.dtype)
         of_maxima = (attained / attained.sum(1, keepdim=True) * outputs) @ from_maxima
         return torch.as_tensor(of_maxima + (outputs * real) @ from_means / lengths[:, None])
@@ -125,32 +129,6 @@ class SentimentNet(TaskNet):
         explain = bool(feeds.get("explain", False))
         contributions = self.contributions(outputs, lengths) if explain else outputs.new_zeros(len(lengths), 0)
         return {"logit": logit, "contributions": contributions}
-
-
-class RainfallNet(TaskNet):
-    """Scaled scans [batch, time, features] -> the 5 %, 50 % and 95 % quantiles of the hour's rain in mm, [batch, 3].
-
-    The head sees the sum of feature 0, the Marshall-Palmer estimate, so that the network learns a correction to the physics.
-    """
-
-    def __init__(self, recipe: Recipe, features: int) -> None:
-        super().__init__()
-        self.stack = Stack(recipe.cell, features, recipe.model, recipe.regularisation.dropout)
-        self.dropout = nn.Dropout(recipe.regularisation.dropout)
-        self.head = nn.Linear(2 * self.stack.width + 1, 3)
-
-    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
-        outputs, _ = self.stack(scans, lengths)
-        physics = torch.log1p(scans[:, :, 0].sum(1, keepdim=True))
-        raw = self.head(torch.cat([self.dropout(pool(outputs, lengths)), physics], dim=1)).float()
-        # Ordered and never negative by construction, on a log scale because gauges span four decades.
-        middle = functional.softplus(raw[:, 0])
-        low = middle * torch.sigmoid(raw[:, 1])
-        high = middle + functional.softplus(raw[:, 2])
-        return torch.expm1(torch.stack([low, middle, high], dim=1))
-
-    def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())}
 
 
 class MusicNet(TaskNet):

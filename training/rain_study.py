@@ -8,22 +8,23 @@ figures are of hours that it has seen.
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 
-from app.tasks.rainfall import MEASUREMENTS, Hour, Rainfall, baselines_mm, interval_mm
+from app.tasks.rainfall import Hour, Rainfall, baselines_mm, interval_mm
 from training import metrics
+from training.data.radar_generator import raised
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
 from training.data.report import ReadReport
 from training.data.splits import Splits
 from training.learners.rainfall import RainLearner, conformal_quantile, interval_misses
 from training.loop import as_run, device_here, fit
-from training.recipe import Generator, Recipe
+from training.recipe import Generator, Rain, Recipe
 from training.reference.rain_winner import Winner
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ RAISED_DB = (1.0, 3.0, 6.0)
 _VALIDATION_SHARE = 0.2  # of the hours that are not in the fold, to choose the best epoch on
 _ROUNDING_MM = 1e-5
 _POOL = 4  # times the generated hours that a fold uses: hours with a held-out parent are left out
-_DBZ = [unit == "dBZ" for unit in MEASUREMENTS.values()]
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,11 +49,6 @@ class Judged:
     monotone: npt.NDArray[np.bool_] | None = None
 
 
-def raised(hour: Hour, decibel: float) -> Hour:
-    """More reflectivity in all its columns, all else equal."""
-    return replace(hour, measured=hour.measured + np.where(_DBZ, np.float32(decibel), np.float32(0)))
-
-
 def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: int = 2, seed: int = 0) -> str:
     """The whole table in Markdown, with the number of hours; networks by the names of their recipes. Raises DataError."""
     with TemporaryDirectory() as work:
@@ -62,10 +57,10 @@ def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: 
         physics = [baselines_mm(hour) for hour in hours]
         judged = [Judged(name, np.array([[one[name] for one in physics]])) for name in physics[0]]
         judged += list(_winner(data, recipes, hours))
-        pools: dict[tuple[Generator, str, int], Lessons] = {}
+        pools: dict[tuple[Generator, Rain], Lessons] = {}
         for name, recipe in recipes.items():
             # Networks that differ only in their shape learn from the same generated hours.
-            key = (recipe.generator, recipe.rain.teacher, recipe.rain.copies)
+            key = (recipe.generator, recipe.rain)
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
             judged.append(_cross_validate(name, recipe, table, report, pools[key], folds, repeats, seed))

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -91,6 +91,10 @@ class Regularisation(_Table):
 class Training(_Table):
     epochs: int = Field(gt=0)
     patience: int = Field(default=3, gt=0, description="epochs without a better validation score before stopping")
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="the weights of which epoch: the best on validation, or the last, where that says too little",
+    )
     batch_items: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
@@ -122,7 +126,12 @@ class Rain(_Table):
     teacher: str = Field(default="", description="folder with the teacher's weights beside the data; empty: none")
     copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
     gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
-    monotone_weight: float = Field(default=0.0, ge=0, description="of the penalty on less rain for more reflectivity")
+    raised_db: tuple[Annotated[float, Field(ge=-30, le=30, strict=True)], ...] = Field(
+        default=(0.0,),
+        strict=False,  # TOML has lists
+        description="with so much more reflectivity, all else equal, the teacher is asked about every hour, too, and what it "
+        "answers is made to rise; ascending, 0 among them",
+    )
     folds: int = Field(
         default=0,
         ge=0,
@@ -163,6 +172,8 @@ class Recipe(_Table):
                 "export.precision: scans have no largest value, so one hour's int8 answer would depend on those beside it; "
                 'only "fp32" is allowed for rainfall'
             )
+        if 0.0 not in self.rain.raised_db or list(self.rain.raised_db) != sorted(set(self.rain.raised_db)):
+            raise ValueError(f"rain.raised_db: {list(self.rain.raised_db)} are not different, ascending and with 0 among them")
         if self.rain.folds == 1:
             raise ValueError(
                 "rain.folds: one network that leaves out everything learns nothing, so only 0, 2 and more are allowed"

@@ -12,13 +12,14 @@ import torch
 from app.tasks.recall import TRUST_CLASSES
 from app.tasks.task import Run, Tensors
 from training.graph import build_graph
-from training.model import MusicNet, RainfallNet, SentimentNet, TaskNet
+from training.model import MusicNet, SentimentNet, TaskNet
+from training.rain_net import RainfallNet, Reflectivities
 from training.recipe import Recipe
 
 LoadGraph = Callable[[onnx.ModelProto], Run]
 
 CELLS, LAYERS = ["rnn", "lstm", "gru"], [1, 2]
-WORDS, FEATURES, CHARACTERS, HIDDEN = 11, 4, 9, 5
+WORDS, FEATURES, CHARACTERS, HIDDEN = 11, 6, 9, 5
 CLOSE = 1e-5
 # Music is read forward only: the character before must not know the one after.
 KINDS = [*product(["sentiment", "rainfall"], CELLS, LAYERS, [False, True]), *product(["music"], CELLS, LAYERS, [False])]
@@ -41,7 +42,7 @@ def network(task: str, cell: str, layers: int, bidirectional: bool) -> TaskNet:
     )
     made: dict[str, TaskNet] = {
         "sentiment": SentimentNet(recipe, WORDS),
-        "rainfall": RainfallNet(recipe, FEATURES),
+        "rainfall": RainfallNet(recipe, FEATURES, Reflectivities(measured=[1, 2], present=[3, 4], unit_db=[5.0, 8.0])),
         "music": MusicNet(recipe, CHARACTERS),
     }
     net = made[task]
@@ -49,6 +50,10 @@ def network(task: str, cell: str, layers: int, bidirectional: bool) -> TaskNet:
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.7)
+        if isinstance(net, RainfallNet):
+            for parameter in net.curves.parameters():
+                parameter.mul_(0.05)  # rates within their bounds: beyond, estimates would all be alike
+            net.curves.bias[0] = 1.0
     return net.eval()
 
 
@@ -67,6 +72,8 @@ def feeds_of(net: TaskNet, lengths: list[int], seed: int = 0) -> Tensors:
         return {"ids": chance.integers(1, WORDS, real.shape) * real, "lengths": read_lengths}
     scans = chance.normal(size=(*real.shape, FEATURES)) * real[:, :, None]
     scans[:, :, 0] = np.abs(scans[:, :, 0])  # the contribution to the Marshall-Palmer estimate
+    scans[:, :, 3:5] = scans[:, :, 3:5] > 0  # whether there are reflectivities
+    scans[:, :, 1:3] *= scans[:, :, 3:5]
     return {"scans": scans.astype(np.float32), "lengths": read_lengths}
 
 

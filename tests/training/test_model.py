@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from training.cells import FUSED_CELLS
-from training.model import MusicNet, RainfallNet, SentimentNet, Stack, pool, reverse_within_length
+from training.model import MusicNet, SentimentNet, Stack, pool, reverse_within_length
 from training.recipe import Model, Recipe
 
 KERNELS: Mapping[str, Callable[..., nn.RNNBase]] = FUSED_CELLS
@@ -117,34 +117,6 @@ def test_a_stack_goes_on_from_the_state_it_returned(cell: str) -> None:
     assert all(tensor.shape == (2, 2, 4) for tensor in state.values())
     torch.testing.assert_close(torch.cat([first, second], dim=1), at_once)
     torch.testing.assert_close(after, last)
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 2**31), st.floats(0.01, 5.0))
-def test_rain_quantiles_are_ordered_and_never_negative(seed: int, scale: float) -> None:
-    torch.manual_seed(seed)
-    net = RainfallNet(recipe("rainfall"), 5).eval()
-    with torch.no_grad():
-        net.head.weight.mul_(scale)
-        net.head.bias.mul_(scale)
-        scans = torch.randn(4, 6, 5)
-        low, middle, high = net(torch.cat([scans[:, :, :1].abs(), scans[:, :, 1:]], 2), torch.tensor([6, 1, 3, 5])).T
-    assert bool((low >= 0).all())
-    assert bool((low <= middle).all())
-    assert bool((middle <= high).all())
-
-
-def test_rain_sees_the_physical_estimate_past_the_recurrent_layers() -> None:
-    torch.manual_seed(0)
-    net = RainfallNet(recipe("rainfall"), 2).eval()
-    with torch.no_grad():
-        net.head.weight.zero_()
-        net.head.bias.zero_()
-        net.head.weight[0, -1] = 1.0
-        scans = torch.tensor([[[1.5, 0.0], [2.5, 0.0]]])
-        middle = net(scans, torch.tensor([2]))[0, 1]
-    # softplus(log(1 + 4)) = log(1 + 5), and expm1 of it is 5.
-    assert float(middle) == pytest.approx(5.0, abs=1e-4)
 
 
 def test_whatever_pads_a_text_does_not_change_its_answer() -> None:

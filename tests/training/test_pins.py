@@ -15,8 +15,9 @@ from app.tasks.recall import TRUST_CLASSES
 from app.tasks.task import Run, Tensors, pad
 from training.export import quantise
 from training.graph import build_graph
-from training.model import MusicNet, RainfallNet, SentimentNet, TaskNet
+from training.model import MusicNet, SentimentNet, TaskNet
 from training.pins import PINS, pinned
+from training.rain_net import RainfallNet, Reflectivities
 from training.recipe import Recipe
 
 LoadGraph = Callable[[onnx.ModelProto], Run]
@@ -212,5 +213,5 @@ def test_pinning_leaves_the_network_as_it_was(task: str) -> None:
 
 
 def test_rain_takes_no_pins() -> None:
-    net = RainfallNet(recipe("rainfall"), 4)
+    net = RainfallNet(recipe("rainfall"), 4, Reflectivities([1], [2], [10.0]))
     assert pinned(net) is net

@@ -165,3 +165,10 @@ def test_a_file_that_is_no_utf8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "latin.toml"
     path.write_bytes('task = "café"'.encode("latin-1"))
     assert "not readable as TOML" in refusal(path)
+
+
+@pytest.mark.parametrize("levels", ["[1, 2]", "[]", "[3, 0]", "[0, 0]", "[0, nan]", "[0, inf]", '["0"]', "[0, 31]", "0"])
+def test_levels_of_reflectivity_ascend_through_zero(tmp_path: Path, levels: str) -> None:
+    rain = WHOLE.replace('"sentiment"', '"rainfall"') + "\n[rain]\nraised_db = {}\n"
+    assert read_recipe(written(tmp_path, rain.format("[-2.5, 0, 3]"))).rain.raised_db == (-2.5, 0.0, 3.0)
+    assert "rain.raised_db" in refusal(written(tmp_path, rain.format(levels)))

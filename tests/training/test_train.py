@@ -138,6 +138,18 @@ def test_training_stops_early_and_keeps_the_best_weights(
     assert len(log_of(tmp_path / "runs" / "tiny")) == 4, "a run that stopped early stays stopped"
 
 
+def test_where_the_recipe_says_so_the_last_weights_are_kept(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe("rainfall")
+    path.write_text(path.read_text().replace("epochs = 2", 'epochs = 4\npatience = 1\nkeep = "last"'))
+    scores = iter([1.0, 2.0, 3.0, 4.0])
+    monkeypatch.setattr(LEARNERS["rainfall"], "score", lambda *_: {"mae_mm": next(scores, 9.0)})
+    bundle = read_bundle(train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models"))
+    assert bundle.manifest.metrics["epoch"] == 4
+    assert "the last epoch was kept" in bundle.card
+
+
 def test_a_run_goes_on_only_with_its_own_recipe(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
     source = tiny_sources["rainfall"]
     train(recipe("rainfall"), source, tmp_path / "runs", tmp_path / "models")

@@ -4,7 +4,7 @@ Every generated hour names the real hours it was made of, so that none of a held
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 _NAMES = list(MEASUREMENTS)
 _DBZ = slice(_NAMES.index("Ref"), _NAMES.index("RhoHV"))
+_IS_DBZ = [unit == "dBZ" for unit in MEASUREMENTS.values()]
 _RHO = slice(_NAMES.index("RhoHV"), _NAMES.index("Zdr"))
 _ZDR = slice(_NAMES.index("Zdr"), _NAMES.index("Kdp"))
 _KDP = slice(_NAMES.index("Kdp"), len(_NAMES))
@@ -123,6 +124,11 @@ def strengthen(hour: Hour, decibel: npt.ArrayLike) -> Hour:
     for columns, expected in ((_ZDR, expected_zdr_db), (_KDP, expected_kdp)):
         measured[:, columns] += np.nan_to_num(expected(before + change) - expected(before))[:, None]
     return Hour(hour.radardist_km, hour.minutes_past, measured.astype(np.float32))
+
+
+def raised(hour: Hour, decibel: float) -> Hour:
+    """More reflectivity in all its columns, all else equal."""
+    return replace(hour, measured=hour.measured + np.where(_IS_DBZ, np.float32(decibel), np.float32(0)))
 
 
 def _take(hour: Hour, rows: npt.NDArray[np.int64]) -> Hour:

@@ -1,65 +1,97 @@
 """What a rain network can learn from besides its gauges: generated hours, and a teacher's estimates."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
+from app.tasks.rainfall import Hour
 from training.data.edition1 import read_edition1
-from training.data.radar_generator import Generated, RadarGenerator
+from training.data.radar_generator import Generated, RadarGenerator, raised
 from training.data.rain import HourTable
 from training.progress import track
 from training.recipe import Recipe
-from training.reference.rain_winner import Winner
+from training.reference.rain_winner import COPIES, Winner
 
 log = logging.getLogger(__name__)
 
 EDITION_1 = "edition1_hours.parquet"
+_LEAST_MM = 0.01  # of an answer: the teacher's go below zero, and gauges do not count less
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a teacher says at each level of reflectivity: mm of hours [hours, levels], and mm/h of their scans, each
+    [scans, levels]; NaN where it was not asked, which of the scans can be left out."""
+
+    mm: npt.NDArray[np.float32]
+    rates_mm_h: Mapping[int, npt.NDArray[np.float32]]
+
+    def of(self, hour: int, scans: int) -> npt.NDArray[np.float32]:
+        """mm/h of an hour's scans, [scans, levels]."""
+        found = self.rates_mm_h.get(hour)
+        return np.full((scans, self.mm.shape[1]), np.nan, np.float32) if found is None else found
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """teacher_mm float32 [hours of the table], NaN where it was not asked; generated hours, whose parents are rows of the
-    table, and what the teacher says of them, float32 [generated]."""
+    """The teacher's answers about the hours of the table and about generated ones, whose parents are rows of the table."""
 
-    teacher_mm: npt.NDArray[np.float32]
+    real: Answers
     generated: Sequence[Generated]
-    generated_mm: npt.NDArray[np.float32]
+    answers: Answers
 
     def among(self, rows: Sequence[int], most: int) -> "Lessons":
         """At most so many generated hours, only those made of these rows and nothing else."""
         allowed = set(rows)
         kept = [index for index, one in enumerate(self.generated) if one.parents <= allowed][:most]
-        return Lessons(self.teacher_mm, [self.generated[index] for index in kept], self.generated_mm[kept])
+        rates = {place: self.answers.rates_mm_h[index] for place, index in enumerate(kept)}
+        return Lessons(self.real, [self.generated[index] for index in kept], Answers(self.answers.mm[kept], rates))
 
 
-def no_lessons(table: HourTable) -> Lessons:
-    return Lessons(np.full(len(table), np.nan, np.float32), [], np.zeros(0, np.float32))
+def no_lessons(table: HourTable, levels: int = 1) -> Lessons:
+    nothing = Answers(np.full((len(table), levels), np.nan, np.float32), {})
+    return Lessons(nothing, [], Answers(np.zeros((0, levels), np.float32), {}))
 
 
 def gather_lessons(recipe: Recipe, data: Path, table: HourTable, rows: Sequence[int], generated: int) -> Lessons:
-    """Asks the teacher about these rows and about `generated` hours made of them.
+    """Asks the teacher about these rows and about `generated` hours made of them, each at every level of the recipe.
 
     The teacher's weights and the first edition's hours are looked for beside the data. Without the weights there are no
     lessons: generated hours have no gauge, so nothing could be learned from them.
     """
+    levels = len(recipe.rain.raised_db)
     if not recipe.rain.teacher:
-        return no_lessons(table)
+        return no_lessons(table, levels)
     folder = data if data.is_dir() else data.parent
     weights = folder / recipe.rain.teacher
     if not weights.is_dir():
         log.warning("no teacher's weights in %s: learning from the gauges alone", weights)
-        return no_lessons(table)
-    winner, copies = Winner(weights), recipe.rain.copies
-    teacher_mm = np.full(len(table), np.nan, np.float32)
+        return no_lessons(table, levels)
+    winner = Winner(weights)
     hours = [table.hour(row) for row in rows]
-    teacher_mm[list(rows)] = winner.estimates_mm(hours).mean(1)
+    asked = _rising(winner, hours, COPIES, recipe.rain.raised_db)
+    real = Answers(np.full((len(table), levels), np.nan, np.float32), {row: asked.rates_mm_h[k] for k, row in enumerate(rows)})
+    real.mm[list(rows)] = asked.mm
     profiles = read_edition1(folder / EDITION_1) if (folder / EDITION_1).is_file() else []
     generator = RadarGenerator(hours, recipe.generator, profiles)
     drawn = [generator.draw(number) for number in track(range(generated), "generating hours", generated)]
     log.info("%d hours generated from %d and the courses of %d of the first edition", len(drawn), len(hours), len(profiles))
     lessons = [Generated(one.hour, frozenset(rows[parent] for parent in one.parents)) for one in drawn]
-    return Lessons(teacher_mm, lessons, winner.estimates_mm([one.hour for one in drawn], copies).mean(1))
+    return Lessons(real, lessons, _rising(winner, [one.hour for one in drawn], recipe.rain.copies, recipe.rain.raised_db))
+
+
+def _rising(winner: Winner, hours: Sequence[Hour], copies: int, raised_db: Sequence[float]) -> Answers:
+    """What the teacher says of hours at each level, and where it falls with the level, the nearest to it that does not.
+
+    The teacher itself does for one hour in sixteen. The copies are the same at every level, as they are drawn from one seed.
+    """
+    levels = [winner.estimates_and_rates([raised(hour, db) for hour in hours], copies) for db in raised_db]
+    log_mm = np.log1p(np.maximum([estimates.mean(1) for estimates, _ in levels], _LEAST_MM)).T
+    mm = np.array([np.expm1(isotonic_regression(one).x) for one in log_mm], np.float32).reshape(-1, len(raised_db))
+    rates = zip(*(rates for _, rates in levels), strict=True)
+    return Answers(mm, {hour: np.stack(one, axis=1) for hour, one in enumerate(rates)})

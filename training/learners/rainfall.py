@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, features, interval_mm
 from app.tasks.task import Observed, Run
@@ -23,7 +22,8 @@ from training.data.report import ReadReport
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
-from training.model import RainfallNet, TaskNet
+from training.model import TaskNet, steps_within
+from training.rain_net import RainfallNet, Reflectivities, log_rate
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ _HOURS_FOR_SCALER = 20_000
 _MOST_ENCODED = 200_000  # hours kept encoded, about 0.5 GB; of more, each is encoded when its turn comes
 _ALIKE = 20  # real hours on either side that the teacher takes for like a generated one
 _MM_WEIGHT = 0.3  # of a millimetre beside a unit of ln(1 + mm)
-_RAISED_DB = (0.5, 6.0)
 _GOLDEN = [
     {
         "radardist_km": 10.0,
@@ -73,9 +72,11 @@ class RainLearner:
         self.settings: dict[str, Any] = {}
         self._task = Rainfall.from_bundle(self.settings, self.asset.content)
         deviations = {feature["name"]: feature["deviation"] for feature in self.asset.content}
-        self._dbz_in_scale = torch.tensor([1.0 / deviations[name] for name in _REFLECTIVITIES])
+        self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in _REFLECTIVITIES])
+        self._raised_db, self._own_level = torch.tensor(recipe.rain.raised_db), recipe.rain.raised_db.index(0.0)
         self._lessons = lessons
-        self._pseudo_mm = _pseudo_gauges(table.gauge_mm[plausible], lessons.teacher_mm[plausible], lessons.generated_mm)
+        own_mm = lessons.real.mm[plausible, self._own_level]
+        self._pseudo_mm = _pseudo_gauges(table.gauge_mm[plausible], own_mm, lessons.answers.mm)
         first_generated = len(table)
         learned = [*plausible, *range(first_generated, first_generated + len(lessons.generated))]
         self.sets = Sets(
@@ -90,52 +91,41 @@ class RainLearner:
         return LazyExamples(self._example, rows, lengths[np.array(rows)].astype(int).tolist())
 
     def _example(self, row: int) -> Example:
-        """Its target: the gauge (a likely one if generated) and the teacher's estimate or NaN, in mm; 1 if it is real."""
+        """Its target, for every scan and level of reflectivity: the gauge of the hour (a likely one if generated) and the
+        teacher's estimate, in mm, what the teacher says of the scan, in mm/h, NaN where unknown; and 1 if the hour is real."""
         number = row - len(self._table)
         if number < 0:
-            target = [self._table.gauge_mm[row], self._lessons.teacher_mm[row], 1.0]
-            return Example(self._task.encode(self._table.hour(row)).features, np.array(target, np.float32))
-        target = [self._pseudo_mm[number], self._lessons.generated_mm[number], 0.0]
-        return Example(self._task.encode(self._lessons.generated[number].hour).features, np.array(target, np.float32))
+            hour, answers, place = self._table.hour(row), self._lessons.real, row
+            gauge = np.full(len(self._raised_db), np.nan, np.float32)
+            gauge[self._own_level] = self._table.gauge_mm[row]
+        else:
+            hour, answers, place = self._lessons.generated[number].hour, self._lessons.answers, number
+            gauge = self._pseudo_mm[number]
+        rates = answers.of(place, len(hour.minutes_past))
+        known = np.broadcast_arrays(gauge, answers.mm[place], rates, np.float32(number < 0))
+        return Example(self._task.encode(hour).features, np.stack(known, axis=2))
 
     def network(self) -> TaskNet:
-        return RainfallNet(self._recipe, len(FEATURES))
+        return RainfallNet(self._recipe, len(FEATURES), self.reflectivities)
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         """The outer quantiles learn from gauges; so does the median where the teacher says nothing.
 
-        Where it does, the median learns its estimate, and real gauges count beside it as the recipe says.
+        Where it does, the median learns its estimate and every scan's rate what it says of that, and real gauges count beside
+        it as the recipe says.
         """
-        rain = self._recipe.rain
-        gauge, teacher, real = batch.targets.unbind(1)
-        estimate = network(batch.inputs, batch.lengths)
+        gauge, teacher, _, real = batch.targets[:, 0].unbind(2)
+        estimate, rates = network(batch.inputs, batch.lengths, self._raised_db.to(gauge.device))
+        known, taught = torch.isfinite(gauge), torch.isfinite(teacher)
         # On a log scale: in millimetres a handful of downpours would drown everything else.
-        error = torch.log1p(gauge)[:, None] - torch.log1p(estimate)
+        error = torch.log1p(torch.nan_to_num(gauge))[:, :, None] - torch.log1p(estimate)
         quantile = torch.tensor(QUANTILES, device=error.device)
-        pinball = torch.maximum(quantile * error, (quantile - 1) * error)
-        taught = torch.isfinite(teacher)
-        middle = pinball[:, 1] * torch.where(taught, real * rain.gauge_weight, 1.0)
-        losses = pinball[:, 0] + middle + pinball[:, 2] + taught * _distance(estimate[:, 1], torch.nan_to_num(teacher))
-        if not rain.monotone_weight:
-            return losses.mean()
-        some = slice(None, None, 4)  # a quarter of the batch is enough, and a quarter of the work
-        fallen = self._fall(network, batch.inputs[some], batch.lengths[some], estimate[some, 1])
-        return losses.mean() + rain.monotone_weight * fallen
-
-    def _fall(self, network: TaskNet, inputs: Tensor, lengths: Tensor, estimate: Tensor) -> Tensor:
-        """By how much, on average and in ln(1 + mm), the estimate falls where all reflectivities rise by up to 6 dB."""
-        # Evenly spread rather than random: no draw that the order of threads could change.
-        decibel = torch.linspace(*_RAISED_DB, len(inputs), device=inputs.device)[:, None]
-        more = network(self.raised(inputs, decibel), lengths)[:, 1]
-        return functional.relu(torch.log1p(estimate) - torch.log1p(more)).mean()
-
-    def raised(self, inputs: Tensor, decibel: Tensor) -> Tensor:
-        """Encoded hours [batch, time, FEATURES] as they would be with so much more reflectivity [batch, 1], all else equal."""
-        more = inputs.clone()
-        present = inputs[:, :, _PRESENT]
-        more[:, :, _MEASURED] += present * self._dbz_in_scale.to(inputs.device) * decibel[:, :, None]
-        more[:, :, 0] *= 10 ** (0.0625 * decibel)  # Marshall-Palmer's R grows as Z^0.625
-        return more
+        pinball = torch.maximum(quantile * error, (quantile - 1) * error) * known[:, :, None]
+        middle = pinball[:, :, 1] * torch.where(taught, real * self._recipe.rain.gauge_weight, 1.0)
+        losses = pinball[:, :, 0] + middle + pinball[:, :, 2]
+        losses = losses + taught * _distance(estimate[:, :, 1], torch.nan_to_num(teacher))
+        losses = losses + _apart(rates, batch.targets[:, :, :, 2], batch.lengths)
+        return losses.sum() / (known | taught).sum()
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         """`mae_mm` and the rest over plausible gauges of hours with reflectivity; `all_` over every hour."""
@@ -145,7 +135,7 @@ class RainLearner:
         for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
             quantiles[rows] = run(feeds)["quantiles_mm"]
-            gauge[rows] = batch.targets.numpy()[:, 0]
+            gauge[rows] = batch.targets.numpy()[:, 0, self._own_level, 0]
             # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
             physics[rows] = feeds["scans"][:, :, 0].sum(axis=1)
             echo[rows] = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
@@ -175,7 +165,7 @@ class RainLearner:
         misses: dict[str, list[float]] = {"echo": [], "silent": []}
         for _, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
-            gauge = batch.targets.numpy()[:, 0]
+            gauge = batch.targets.numpy()[:, 0, self._own_level, 0]
             miss = interval_misses(run(feeds)["quantiles_mm"], gauge)
             echo = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
             for name, mask in (("echo", echo), ("silent", ~echo)):
@@ -222,7 +212,11 @@ class RainfallLearner(RainLearner):
             work.parent / "splits", "rainfall", groups, wanted.validation_items, wanted.test_items, wanted.split_seed
         )
         # With a bundle's own scaler nothing is to be learned.
-        lessons = no_lessons(table) if scaler else gather_lessons(recipe, data, table, splits.train, recipe.generator.hours)
+        lessons = (
+            no_lessons(table, len(recipe.rain.raised_db))
+            if scaler
+            else gather_lessons(recipe, data, table, splits.train, recipe.generator.hours)
+        )
         super().__init__(recipe, table, report, splits, lessons, scaler)
 
 
@@ -239,18 +233,24 @@ def _distance(estimate_mm: Tensor, teacher_mm: Tensor) -> Tensor:
     return log_distance + _MM_WEIGHT * (estimate_mm - teacher_mm).abs()
 
 
+def _apart(rates: Tensor, said_mm_h: Tensor, lengths: Tensor) -> Tensor:
+    """[batch, levels]: how far the rates of scans are from what the teacher says of them, on a log scale, on average."""
+    counts = steps_within(lengths, rates.shape[1])[:, :, None] & torch.isfinite(said_mm_h)
+    return ((rates - log_rate(torch.nan_to_num(said_mm_h))).abs() * counts).sum(1) / lengths[:, None]
+
+
 def _pseudo_gauges(
     gauge_mm: npt.NDArray[np.float32], teacher_mm: npt.NDArray[np.float32], generated_mm: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """A gauge for each generated hour, so that the outer quantiles have more to learn from than a few hundred: the teacher's
-    estimate times what some real hour of like estimate has in its gauge over the teacher's estimate of it."""
+    """A gauge for each generated hour at each level, so that the outer quantiles have more to learn from than a few hundred:
+    the teacher's estimate times what some real hour of like estimate has in its gauge over the teacher's estimate of it."""
     if not len(generated_mm):
-        return np.zeros(0, np.float32)
+        return np.zeros_like(generated_mm)
     order = np.argsort(teacher_mm)
     ratio = (gauge_mm / teacher_mm)[order]
     place = np.searchsorted(teacher_mm[order], generated_mm)
     chance = np.random.default_rng(0)
-    near = place + chance.integers(-_ALIKE, _ALIKE + 1, len(generated_mm))
+    near = place + chance.integers(-_ALIKE, _ALIKE + 1, generated_mm.shape)
     return np.asarray(generated_mm * ratio[np.clip(near, 0, len(ratio) - 1)], dtype=np.float32)
 
 

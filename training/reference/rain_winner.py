@@ -49,7 +49,8 @@ class Direction(nn.Module):
 
 
 class WinnerNet(nn.Module):
-    """Raw rows [batch, 19, COLUMNS] -> mm [batch]: blocks of two directions that are added, then a mean over the rows."""
+    """Raw rows [batch, 19, COLUMNS] -> mm/h of each row [batch, 19], whose mean is the estimate: blocks of two directions that
+    are added."""
 
     def __init__(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         """arrays: the weights in their published order. A first linear layer is known by its shape."""
@@ -66,7 +67,7 @@ class WinnerNet(nn.Module):
             x = x @ self.first[0] + self.first[1]
         for forward, backward in self.blocks:
             x = forward(x) + backward(x.flip(0)).flip(0)
-        return _leaky(x @ self.last[0] + self.last[1])[:, :, 0].mean(0)
+        return _leaky(x @ self.last[0] + self.last[1])[:, :, 0].T
 
 
 class Winner:
@@ -78,27 +79,47 @@ class Winner:
 
     def estimates_mm(self, hours: Sequence[Hour], copies: int = COPIES, seed: int = 0) -> npt.NDArray[np.float32]:
         """float32 [hours, 2]: each network's mean over `copies` drop-in copies, drawn from `seed`."""
+        return self.estimates_and_rates(hours, copies, seed)[0]
+
+    def estimates_and_rates(
+        self, hours: Sequence[Hour], copies: int = COPIES, seed: int = 0
+    ) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.float32]]]:
+        """`estimates_mm`, and of each hour what both say of its scans on average, mm/h [scans], NaN where no copy has one."""
         chance = np.random.default_rng(seed)
         hours_a_pass = max(1, _COPIES_A_PASS // copies)
-        estimates = np.zeros((len(hours), len(FILES)), np.float32)
+        estimates, rates = np.zeros((len(hours), len(FILES)), np.float32), []
         for start in range(0, len(hours), hours_a_pass):
             some = hours[start : start + hours_a_pass]
-            rows = torch.from_numpy(np.stack([_drop_in(hour, chance) for hour in some for _ in range(copies)]))
+            scans = [np.stack([_drop_in(hour, chance) for _ in range(copies)]) for hour in some]
+            rows = torch.from_numpy(np.concatenate([_rows(hour)[drawn] for hour, drawn in zip(some, scans, strict=True)]))
             with torch.inference_mode():
-                for column, network in enumerate(self._networks):
-                    estimates[start : start + len(some), column] = network(rows).reshape(-1, copies).mean(1).numpy()
-        return estimates
+                said = np.stack([network(rows).reshape(-1, copies, ROWS).numpy() for network in self._networks])
+            estimates[start : start + len(some)] = said.mean((2, 3)).T
+            both = said.mean(0)
+            rates += [_of_scans(hour, *drawn) for hour, *drawn in zip(some, scans, both, strict=True)]
+        return estimates, rates
 
 
-def _drop_in(hour: Hour, chance: np.random.Generator) -> npt.NDArray[np.float32]:
-    """float32 [19, COLUMNS]. Of an hour with more scans, which the winner never met, a random 19 are read."""
+def _drop_in(hour: Hour, chance: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The scan that each of 19 rows is. Of an hour with more scans, which the winner never met, a random 19 are read."""
     scans = len(hour.minutes_past)
     filled = chance.integers(0, scans, max(0, ROWS - scans))
     own = np.arange(scans) if scans <= ROWS else chance.choice(scans, ROWS, replace=False)
-    rows = np.sort(np.concatenate([own, filled]))
-    plain = np.stack([hour.minutes_past, np.full(scans, hour.radardist_km)], axis=1)
-    columns = np.concatenate([plain, hour.measured], axis=1, dtype=np.float32)
-    return np.asarray(np.nan_to_num(columns[rows]))
+    return np.sort(np.concatenate([own, filled]))
+
+
+def _rows(hour: Hour) -> npt.NDArray[np.float32]:
+    """float32 [scans, COLUMNS]."""
+    plain = np.stack([hour.minutes_past, np.full(len(hour.minutes_past), hour.radardist_km)], axis=1)
+    return np.asarray(np.nan_to_num(np.concatenate([plain, hour.measured], axis=1, dtype=np.float32)))
+
+
+def _of_scans(hour: Hour, drawn: npt.NDArray[np.int64], said: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The mean of what was said [copies, 19] of each scan, where it was drawn [copies, 19]."""
+    count = len(hour.minutes_past)
+    times = np.bincount(drawn.ravel(), minlength=count)
+    total = np.bincount(drawn.ravel(), said.ravel(), count)
+    return np.where(times > 0, total / np.maximum(times, 1), np.nan).astype(np.float32)
 
 
 def _read(path: Path) -> WinnerNet:

@@ -16,9 +16,11 @@ from app.tasks.rainfall import FEATURES
 from app.tasks.task import Run, Tensors
 from training.graph import build_graph
 from training.learners.learner import Learner
+from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
-from training.model import MusicNet, RainfallNet, SentimentNet
+from training.model import MusicNet, SentimentNet
 from training.progress import track
+from training.rain_net import RainfallNet
 from training.recipe import Recipe
 from training.studies.probe import RATES, matched_width
 from training.studies.report import CELLS, COLOURS, MARKERS, NAMES, Runs, Value, markdown, panels, save, spread, write_tables
@@ -105,14 +107,15 @@ def _learn(runs: Runs, keys: list[dict[str, Value]], data: Path, scale: Scale) -
 def _matched(recipe: Recipe, cell: str, subset: Path, work: Path) -> tuple[Learner, Recipe]:
     """The task with another cell, as wide as has nearest to the LSTM's parameters."""
     learner = learner_of(recipe, subset, work)
-    inputs = len(FEATURES) if recipe.task == "rainfall" else len(learner.asset.content)
 
     def resized(hidden: int) -> Recipe:
         changes = changed(recipe, model={"hidden": hidden}, training={"learning_rate": RATES[cell]}).model_dump()
         return Recipe.model_validate({**changes, "cell": cell})
 
     def network(hidden: int) -> nn.Module:
-        return {"sentiment": SentimentNet, "rainfall": RainfallNet, "music": MusicNet}[recipe.task](resized(hidden), inputs)
+        if isinstance(learner, RainLearner):
+            return RainfallNet(resized(hidden), len(FEATURES), learner.reflectivities)
+        return {"sentiment": SentimentNet, "music": MusicNet}[recipe.task](resized(hidden), len(learner.asset.content))
 
     wanted = parameters(learner.network())
     own = resized(matched_width(network, wanted))

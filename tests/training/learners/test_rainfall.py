@@ -13,15 +13,16 @@ from torch import Tensor
 from app.bundle import read_bundle
 from app.tasks.rainfall import FEATURES, Hour
 from app.tasks.task import Tensors
-from training.data.batches import Batch, LazyExamples, collate
+from training.data.batches import Batch, LazyExamples
+from training.data.radar_generator import raised
 from training.data.rain import HourTable
-from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
+from training.data.rain_lessons import Answers, Lessons, gather_lessons, no_lessons
 from training.data.report import ReadReport
 from training.data.splits import Splits
 from training.learners import rainfall
 from training.learners.rainfall import RainLearner, conformal_quantile
 from training.model import TaskNet
-from training.rain_study import raised
+from training.rain_net import RainfallNet
 from training.recipe import Recipe, read_recipe
 from training.train import train
 
@@ -29,28 +30,17 @@ ROWS = list(range(60))
 
 
 class Says(TaskNet):
-    """A network that always says the same three quantiles, in mm."""
+    """A network that always says the same three quantiles, in mm, and that no scan has any rain."""
 
     def __init__(self, *quantiles_mm: float) -> None:
         super().__init__()
         self.quantiles_mm = torch.tensor(quantiles_mm)
 
-    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
-        return self.quantiles_mm.expand(len(scans), 3)
+    def forward(self, scans: Tensor, lengths: Tensor, more_db: Tensor) -> tuple[Tensor, Tensor]:
+        return self.quantiles_mm.expand(len(scans), len(more_db), 3), torch.zeros(*scans.shape[:2], len(more_db))
 
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"quantiles_mm": self(feeds["scans"], feeds["lengths"])}
-
-
-class SumsReflectivity(TaskNet):
-    """A network whose median is `factor` times Marshall-Palmer's sum, less where there is more if the factor is below 0."""
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, scans: Tensor, lengths: Tensor) -> Tensor:
-        return (20 + self.factor * scans[:, :, 0].sum(1))[:, None].expand(-1, 3)
+        return {"quantiles_mm": self.quantiles_mm.expand(len(feeds["scans"]), 3)}
 
 
 def table(gauges: Sequence[float]) -> HourTable:
@@ -63,7 +53,7 @@ def table(gauges: Sequence[float]) -> HourTable:
     return HourTable(scans, np.arange(len(gauges) + 1) * 2, np.array(gauges, np.float32), np.arange(len(gauges)))
 
 
-def recipe(gauge_weight: float = 1.0, monotone_weight: float = 0.0) -> Recipe:
+def recipe(gauge_weight: float = 1.0, raised_db: Sequence[float] = (0.0,)) -> Recipe:
     return Recipe.model_validate(
         {
             "task": "rainfall",
@@ -71,7 +61,7 @@ def recipe(gauge_weight: float = 1.0, monotone_weight: float = 0.0) -> Recipe:
             "data": {"validation_items": 1},
             "model": {"hidden": 4},
             "training": {"epochs": 1, "batch_items": 8, "learning_rate": 0.01},
-            "rain": {"gauge_weight": gauge_weight, "monotone_weight": monotone_weight},
+            "rain": {"gauge_weight": gauge_weight, "raised_db": raised_db},
         }
     )
 
@@ -83,15 +73,17 @@ def with_folds(folds: int) -> Recipe:
 def learner(hours: HourTable, recipe: Recipe, lessons: Lessons | None = None, validation: Sequence[int] = ()) -> RainLearner:
     rows = [row for row in range(len(hours)) if row not in validation]
     splits = Splits(rows, list(validation), [])
-    return RainLearner(recipe, hours, ReadReport("generated", "hours"), splits, lessons or no_lessons(hours))
+    lessons = lessons or no_lessons(hours, len(recipe.rain.raised_db))
+    return RainLearner(recipe, hours, ReadReport("generated", "hours"), splits, lessons)
 
 
-def batch(gauge: float, teacher: float, real: float = 1.0) -> Batch:
-    return Batch(torch.zeros(4, 2, len(FEATURES)), torch.full((4,), 2), torch.tensor([[gauge, teacher, real]] * 4))
+def batch(*levels: list[float]) -> Batch:
+    """Four hours of two scans. A level: gauge, teacher's estimate, what the teacher says of each scan, 1 if it is real."""
+    return Batch(torch.zeros(4, 2, len(FEATURES)), torch.full((4,), 2), torch.tensor([[levels] * 2] * 4))
 
 
 def test_without_a_teacher_the_loss_is_the_pinball_of_all_three() -> None:
-    got = learner(table([1.0] * 10), recipe()).loss(Says(1.0, 2.0, 3.0), batch(1.5, math.nan))
+    got = learner(table([1.0] * 10), recipe()).loss(Says(1.0, 2.0, 3.0), batch([1.5, math.nan, math.nan, 1.0]))
     low, middle, high = (math.log1p(1.5) - math.log1p(q) for q in (1.0, 2.0, 3.0))
     assert got.item() == pytest.approx(0.05 * low - 0.5 * middle - 0.05 * high, rel=1e-5)
 
@@ -102,25 +94,50 @@ def test_with_a_teacher_the_median_learns_its_estimate_and_real_gauges_as_weight
     outer = 0.05 * (math.log1p(1.5) - math.log1p(1.0)) + 0.05 * (math.log1p(3.0) - math.log1p(1.5))
     distance = math.log1p(2.5) - math.log1p(2.0) + 0.3 * 0.5
     gauge = 0.5 * (math.log1p(2.0) - math.log1p(1.5))
-    assert one.loss(Says(1.0, 2.0, 3.0), batch(1.5, 2.5)).item() == pytest.approx(outer + distance + weight * gauge, rel=1e-5)
-    generated = one.loss(Says(1.0, 2.0, 3.0), batch(1.5, 2.5, real=0.0)).item()
+    assert one.loss(Says(1.0, 2.0, 3.0), batch([1.5, 2.5, math.nan, 1.0])).item() == pytest.approx(
+        outer + distance + weight * gauge, rel=1e-5
+    )
+    generated = one.loss(Says(1.0, 2.0, 3.0), batch([1.5, 2.5, math.nan, 0.0])).item()
     assert generated == pytest.approx(outer + distance, rel=1e-5), "a made-up gauge is not for the median"
 
 
-def test_less_rain_for_more_reflectivity_costs_and_more_does_not() -> None:
-    hours = table([1.0] * 10)
-    calm, strict = learner(hours, recipe()), learner(hours, recipe(monotone_weight=1.0))
-    examples = collate([strict.sets.train[row] for row in range(8)])
-    assert strict.loss(SumsReflectivity(1.0), examples) == calm.loss(SumsReflectivity(1.0), examples)
-    assert strict.loss(SumsReflectivity(-1.0), examples) > calm.loss(SumsReflectivity(-1.0), examples)
+def test_levels_of_which_nothing_is_known_do_not_count() -> None:
+    one = learner(table([1.0] * 10), recipe(gauge_weight=0.5, raised_db=(-3.0, 0.0, 3.0)))
+    nothing, told, both = (
+        [gauge, teacher, math.nan, 1.0] for gauge, teacher in ((math.nan, math.nan), (math.nan, 2.5), (1.5, 2.5))
+    )
+
+    def loss(*levels: list[float]) -> float:
+        return one.loss(Says(1.0, 2.0, 3.0), batch(*levels)).item()
+
+    assert loss(nothing, both, nothing) == pytest.approx(loss(both, both, both))
+    assert loss(told, both, nothing) == pytest.approx((loss(told, told, told) + loss(both, both, both)) / 2)
+
+
+@pytest.mark.parametrize("said_mm_h", [3.0, -3.0])
+def test_every_scan_learns_what_the_teacher_says_of_it(said_mm_h: float) -> None:
+    one = learner(table([1.0] * 10), recipe())
+    without, with_it = (one.loss(Says(1.0, 2.0, 3.0), batch([1.5, 2.5, said, 1.0])).item() for said in (math.nan, said_mm_h))
+    assert with_it - without == pytest.approx(math.log1p(3.0), rel=1e-5)
+
+
+def test_a_real_hour_has_its_gauge_at_its_own_level_alone() -> None:
+    hours = table([1.0, 2.0, 3.0])
+    said = {row: np.arange(6, dtype=np.float32).reshape(2, 3) for row in range(3)}
+    lessons = replace(no_lessons(hours, 3), real=Answers(np.array([[1.0, 2.0, 3.0]] * 3, np.float32), said))
+    target = learner(hours, recipe(raised_db=(-3.0, 0.0, 3.0)), lessons).sets.train[1].target
+    np.testing.assert_array_equal(target[0], [[math.nan, 1.0, 0.0, 1.0], [2.0, 2.0, 1.0, 1.0], [math.nan, 3.0, 2.0, 1.0]])
+    np.testing.assert_array_equal(target[1, :, 2], [3.0, 4.0, 5.0])
 
 
 @pytest.mark.parametrize("decibel", [1.0, 6.0])
 def test_raising_encoded_hours_is_encoding_raised_hours(decibel: float) -> None:
     hours = table(list(np.linspace(0, 20, 12)))
     one = learner(hours, recipe())
+    network = one.network()
+    assert isinstance(network, RainfallNet)
     inputs = torch.stack([torch.from_numpy(one.sets.train[row].inputs) for row in range(12)])
-    got = one.raised(inputs, torch.full((12, 1), decibel))
+    got = network.raised(inputs, torch.full((12,), decibel))
     more = replace(
         hours, scans=np.stack([*hours.scans.T[:2], *(hours.scans[:, 2:10] + decibel).T, *hours.scans.T[10:]], axis=1)
     )
@@ -137,7 +154,7 @@ def test_raised_hours_differ_in_reflectivity_alone() -> None:
 
 def test_gauges_of_73_mm_and_more_are_learned_by_nobody() -> None:
     one = learner(table([1.0, 80.0, 2.0, 500.0, 3.0]), recipe())
-    assert [example.target[0] for example in one.sets.train] == [1.0, 2.0, 3.0]
+    assert [example.target[0, 0, 0] for example in one.sets.train] == [1.0, 2.0, 3.0]
 
 
 def test_many_hours_are_encoded_when_their_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +226,7 @@ def test_generated_hours_are_learned_with_gauges_that_scatter_like_real_ones(
     lessons = gather_lessons(recipe_with_teacher, teacher_folder, hours, ROWS, 200)
     one = learner(hours, recipe_with_teacher, lessons)
     assert len(one.sets.train) == 260
-    gauge, teacher, real = np.array([example.target for example in one.sets.train]).T
+    gauge, teacher, _, real = np.array([example.target[0, 0] for example in one.sets.train]).T
     assert real.tolist() == [1.0] * 60 + [0.0] * 200
     ratios = set(np.round(gauge[:60] / teacher[:60], 3).tolist())
     assert {float(ratio) for ratio in np.round(gauge[60:] / teacher[60:], 3)} <= {
@@ -223,7 +240,7 @@ def test_a_bundle_learned_with_a_teacher_carries_its_calibration(
     tmp_path: Path, teacher_folder: Path, tiny_recipe: Callable[..., str]
 ) -> None:
     path = tmp_path / "taught.toml"
-    settings = '\n[generator]\nhours = 30\n[rain]\nteacher = "winner"\ncopies = 2\nmonotone_weight = 1.0\nfolds = 2\n'
+    settings = '\n[generator]\nhours = 30\n[rain]\nteacher = "winner"\ncopies = 2\nraised_db = [-3, 0, 3]\nfolds = 2\n'
     path.write_text(tiny_recipe("rainfall") + settings)
     assert read_recipe(path).generator.hours == 30
     folder = train(path, teacher_folder / "train.csv", tmp_path / "runs", tmp_path / "models")

@@ -22,8 +22,8 @@ def leaky(x: Array) -> Array:
     return np.where(x > 0, x, x * 0.15)
 
 
-def by_the_description(arrays: list[Array], rows: Array) -> float:
-    """One hour, row by row."""
+def by_the_description(arrays: list[Array], rows: Array) -> Array:
+    """One hour, row by row: mm/h of each."""
     arrays = list(arrays)
     if len(arrays) % 12 == 4:
         rows = rows @ arrays.pop(0) + arrays.pop(0)
@@ -37,7 +37,7 @@ def by_the_description(arrays: list[Array], rows: Array) -> float:
                 outputs.append(leaky(state @ dense + dense_bias))
             total = total + np.stack(outputs)[::turn]
         rows = np.asarray(total)
-    return float(leaky(rows @ arrays[0] + arrays[1]).mean())
+    return leaky(rows @ arrays[0] + arrays[1])[:, 0]
 
 
 def hour(scans: int, level: float = 20.0) -> Hour:
@@ -51,8 +51,8 @@ def hour(scans: int, level: float = 20.0) -> Hour:
 def test_the_networks_compute_what_their_description_says(winner_arrays: WinnerArrays, linear: int, widths: list[int]) -> None:
     arrays = winner_arrays(linear, widths)
     rows = np.random.default_rng(1).normal(size=(3, ROWS, COLUMNS)).astype(np.float32)
-    got = WinnerNet(arrays)(torch.from_numpy(rows)).tolist()
-    assert got == pytest.approx([by_the_description(arrays, one) for one in rows], rel=1e-4)
+    got = WinnerNet(arrays)(torch.from_numpy(rows)).numpy()
+    np.testing.assert_allclose(got, [by_the_description(arrays, one) for one in rows], rtol=1e-4, atol=1e-5)
 
 
 def test_a_full_hour_is_read_once_as_it_is_with_zero_for_what_is_missing(
@@ -63,8 +63,9 @@ def test_a_full_hour_is_read_once_as_it_is_with_zero_for_what_is_missing(
     expected = [
         by_the_description(arrays, rows.astype(np.float32)) for arrays in (winner_arrays(5, [4, 6]), winner_arrays(0, [4]))
     ]
-    estimates = Winner(teacher_folder / "winner").estimates_mm([full], copies=2)
-    assert estimates[0].tolist() == pytest.approx(expected, rel=1e-3)
+    estimates, rates = Winner(teacher_folder / "winner").estimates_and_rates([full], copies=2)
+    np.testing.assert_allclose(estimates[0], np.mean(expected, axis=1), rtol=1e-3)
+    np.testing.assert_allclose(rates[0], np.mean(expected, axis=0), rtol=1e-3, atol=1e-4)
 
 
 def test_shorter_and_longer_hours_are_answered_alike_by_the_same_seed(teacher_folder: Path) -> None:
@@ -74,6 +75,17 @@ def test_shorter_and_longer_hours_are_answered_alike_by_the_same_seed(teacher_fo
     assert np.isfinite(first).all()
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_what_is_said_of_a_scan_is_the_mean_over_the_rows_that_are_that_scan(teacher_folder: Path) -> None:
+    winner, hours = Winner(teacher_folder / "winner"), [hour(scans) for scans in (1, 2, 40)]
+    estimates, (single, two, many) = winner.estimates_and_rates(hours, copies=1)
+    both = estimates.mean(1)
+    assert single == pytest.approx([both[0]], rel=1e-4)
+    # Of two scans, 17 rows are repeated; whatever the shares, the estimate lies between what is said of them.
+    assert two.min() <= both[1] <= two.max()
+    assert np.isfinite(many).sum() == ROWS
+    assert np.nanmean(many) == pytest.approx(both[2], rel=1e-4)
 
 
 def test_weights_that_are_missing_or_none_are_named(tmp_path: Path) -> None:
