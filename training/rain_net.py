@@ -15,7 +15,7 @@ RATE_WIDTH = 64
 SLOPE = 0.15  # of the leaky rectifier, for negative inputs
 MOST_LOG_RATE = 6.0  # e^6 mm in an hour is more than has ever fallen
 SHARPNESS = 20.0  # how near to zero a mean rate is still let through as it is
-_SPREAD_OF_CURVES = 1.5
+_FIRST_LOG_RATE, _FIRST_HEIGHT, _FARTHEST_CURVE = 1.0, -2.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,12 @@ class RainfallNet(TaskNet):
         self.dropout = nn.Dropout(recipe.regularisation.dropout)
         self.within = nn.Linear(self.stack.width, RATE_WIDTH)
         self.curves = nn.Linear(RATE_WIDTH, 1 + 3 * CURVES)
-        # Curves that begin at different levels.
-        nn.init.normal_(self.curves.bias[1 + CURVES : 1 + 2 * CURVES], std=_SPREAD_OF_CURVES)
+        with torch.no_grad():
+            # Low curves that rise at different levels, on top of a rate larger than all of them: from a mean below zero, for
+            # which next to no rain is estimated, there is next to no gradient that leads back.
+            self.curves.bias[0] = _FIRST_LOG_RATE
+            self.curves.bias[1 : 1 + CURVES] = _FIRST_HEIGHT
+            self.curves.bias[1 + CURVES : 1 + 2 * CURVES] = torch.linspace(-_FARTHEST_CURVE, _FARTHEST_CURVE, CURVES)
         self.head = nn.Linear(2 * self.stack.width + 2, 2)
         to_db, a_db, growth = _constants(features, reflectivities)
         self.present = reflectivities.present

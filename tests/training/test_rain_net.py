@@ -91,10 +91,20 @@ def test_the_level_is_the_mean_of_the_reflectivities_that_are_there() -> None:
 def test_the_median_is_the_mean_of_the_rates_of_the_scans() -> None:
     net, scans = network(3), hours(3)
     with torch.no_grad():
-        net.curves.bias[0] = 1.0  # well above zero, where nothing is cut off
         quantiles, rates = net(scans, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         assert float(quantiles[row, 0, 1]) == pytest.approx(float(rates[row, :length, 0].expm1().mean()), rel=1e-3)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_every_network_begins_with_some_rain_and_can_learn_from_there(cell: str) -> None:
+    for seed in range(20):
+        net = network(seed, cell=cell)
+        middle = net(hours(seed), LENGTHS)[0][:, 0, 1]
+        middle.sum().backward()
+        assert bool((middle > 0.1).all())
+        assert net.curves.bias.grad is not None
+        assert float(net.curves.bias.grad[0]) > 0.1
 
 
 def test_padding_does_not_change_an_answer() -> None:
