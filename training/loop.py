@@ -50,8 +50,8 @@ def as_run(network: TaskNet, device: torch.device) -> Run:
 def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool = False) -> tuple[TaskNet, Checkpoint]:
     """Train until the last epoch or until `patience` epochs brought nothing; resumes from `run_folder` after a kill.
 
-    Each epoch adds a line to log.jsonl. Returns the network with the weights in it that the recipe
-    keeps, the best or the last. `one_batch` is the dry run.
+    Each epoch adds a line to log.jsonl. Returns the network with the weights in it that the recipe keeps, the best or the
+    last. `one_batch` is the dry run.
     """
     settings, device = recipe.training, device_here()
     _seed(settings.seed)

@@ -84,14 +84,15 @@ class RainfallNet(TaskNet):
     def _curves(self, outputs: Tensor) -> tuple[Tensor, ...]:
         """Of every scan: its rate without them, then height, place and steepness of the curves."""
         hidden = functional.leaky_relu(self.within(outputs), SLOPE)
-        return self.curves(hidden).split([1, CURVES, CURVES, CURVES], dim=2)  # type: ignore[no-any-return]
+        return torch.split(self.curves(hidden).float(), [1, CURVES, CURVES, CURVES], dim=2)
 
     def level(self, scans: Tensor) -> tuple[Tensor, Tensor]:
         """The mean of an hour's reflectivities in dB above that of the training hours, and 1 where there are any; [batch]."""
         present = scans[:, :, self.present]
         count = present.sum((1, 2))
-        total = (scans[:, :, self.measured] * present) @ self.to_db
-        return total.sum(1) / count.clamp(min=1), count.clamp(max=1)
+        # No product of matrices: in bfloat16 it would round the level.
+        total = (scans[:, :, self.measured] * present * self.to_db).sum((1, 2))
+        return total / count.clamp(min=1), count.clamp(max=1)
 
     def raised(self, scans: Tensor, decibel: Tensor) -> Tensor:
         """Encoded hours as they would be with so much more reflectivity [batch], all else equal."""

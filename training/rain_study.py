@@ -24,7 +24,7 @@ from training.data.report import ReadReport
 from training.data.splits import Splits
 from training.learners.rainfall import RainLearner, conformal_quantile, interval_misses
 from training.loop import as_run, device_here, fit
-from training.recipe import Generator, Rain, Recipe
+from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: 
         physics = [baselines_mm(hour) for hour in hours]
         judged = [Judged(name, np.array([[one[name] for one in physics]])) for name in physics[0]]
         judged += list(_winner(data, recipes, hours))
-        pools: dict[tuple[Generator, Rain], Lessons] = {}
+        pools: dict[tuple[Generator, str, int, tuple[float, ...]], Lessons] = {}
         for name, recipe in recipes.items():
             # Networks that differ only in their shape learn from the same generated hours.
-            key = (recipe.generator, recipe.rain)
+            key = (recipe.generator, recipe.rain.teacher, recipe.rain.copies, recipe.rain.raised_db)
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
             judged.append(_cross_validate(name, recipe, table, report, pools[key], folds, repeats, seed))
