@@ -131,6 +131,7 @@ def test_a_text_that_comes_later_is_judged_before_the_readings_that_wait(
         assert len(await weighing) == 15
 
     monkeypatch.setattr(batcher.predictor, "run", run)
+    monkeypatch.setattr("app.line._PATIENCE_S", 10)  # what this machine takes until the text has come counts for nothing
     asyncio.run(scenario())
     assert judges_the_text.index(True) <= 2
     assert len(judges_the_text) > 10
