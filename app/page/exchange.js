@@ -18,6 +18,7 @@ export class Exchange {
   #problem = html("div", { className: "problem", hidden: true, "role": "alert" });
   #answered = html("p", { className: "answered" });
   #requests = new RequestView();
+  #isFault = false; // of this side: no answer makes up for it
 
   /** `again()` asks once more, after a refusal or with another key. */
   constructor(panel, again) {
@@ -56,13 +57,15 @@ export class Exchange {
     });
   }
 
-  /** Show a fault found on this side, such as a file that is no CSV. */
+  /** Show a fault found on this side, such as a file that is no CSV, until `clear`: answers to what was asked before may still come. */
   fault(title, detail) {
     this.#show(new Problem({ title, detail, code: "", status: 400 }));
+    this.#isFault = true;
   }
 
   clear() {
     this.#problem.hidden = true;
+    this.#isFault = false;
   }
 
   async #unlessRefused(signal, work) {
@@ -77,7 +80,7 @@ export class Exchange {
   }
 
   #done({ model, timing_ms, request_id }) {
-    this.clear();
+    if (!this.#isFault) this.clear();
     if (!model) return;
     const run = `${timing_ms.run.toFixed(1)} ms in the network`;
     this.#answered.replaceChildren(`${model.cell?.toUpperCase() ?? "RNN, LSTM and GRU"} ${model.version}, ${run}, request `, html("code", {}, request_id));
@@ -95,6 +98,6 @@ export class Exchange {
       // What was refused for what it says would be refused again.
       html("button", { type: "button", hidden: status < 500, onclick: () => this.again() }, "Try again"),
     );
-    this.#problem.hidden = false;
+    this.#problem.hidden = this.#isFault = false;
   }
 }

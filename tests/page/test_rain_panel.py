@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from app.tasks.rainfall import MEASUREMENTS
 
@@ -119,6 +119,25 @@ def test_a_file_that_is_no_table_of_scans_is_refused_with_the_place(visit: Visit
     choose(page, text, "wrong.csv")
     expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
     expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+def test_an_answer_that_comes_late_does_not_hide_what_is_wrong_with_a_file(visit: Visit, context: BrowserContext) -> None:
+    held = list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    context.route("**/v1/rainfall", hold)
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_have_text("…")
+    choose(page, "minutes_past,Ref\n1,2\n", "wrong.csv")
+    expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
+    held[0].continue_()
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
+    context.unroute("**/v1/rainfall")
+    page.get_by_role("button", name="Drizzle far away").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_what_the_service_refuses_of_a_file_is_said(visit: Visit) -> None:

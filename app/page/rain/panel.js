@@ -40,6 +40,7 @@ export function rainPanel(panel) {
   });
 
   function take(chosen, note = "") {
+    exchange.clear();
     hours = chosen;
     buttons.forEach((button, index) => button.setAttribute("aria-pressed", examples[index] === hours[0]));
     parts.progress.textContent = note;
@@ -47,7 +48,6 @@ export function rainPanel(panel) {
   }
 
   async function read(file) {
-    exchange.clear();
     try {
       const { hours: found, more } = await readHours(file, MOST_HOURS);
       take(found, `${found.length} hours read from ${file.name}${more ? "; it has more, which are left out" : ""}`);
