@@ -28,7 +28,7 @@ serve: $(VENV)/.serve page-if-possible ## Serve the shipped models on SQLite (HO
 	$(BIN)/gatehouse serve --migrate --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev page-if-possible ## Run all tests; GATEHOUSE_DATA=FOLDER includes those on the real data
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m coverage report --include='app/*' --fail-under=95 --skip-covered
 	$(BIN)/python -m coverage report --include='training/*' --fail-under=85 --skip-covered
 
