@@ -118,6 +118,9 @@ class Generator(_Table):
     moved_share: float = Field(default=0.4, ge=0, le=1, description="another hour's distance to the radar")
     scale_db: float = Field(default=5.0, ge=0, description="standard deviation of how much stronger or weaker the rain is")
     noise: float = Field(default=1.5, ge=0, description="times the errors of measurement of a WSR-88D")
+    bare_share: float = Field(
+        default=0.0, ge=0, le=1, description="shown with columns left out, under the teacher's answer to the whole hour"
+    )
 
 
 class Rain(_Table):

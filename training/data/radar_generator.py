@@ -20,6 +20,12 @@ _IS_DBZ = [unit == "dBZ" for unit in MEASUREMENTS.values()]
 _RHO = slice(_NAMES.index("RhoHV"), _NAMES.index("Zdr"))
 _ZDR = slice(_NAMES.index("Zdr"), _NAMES.index("Kdp"))
 _KDP = slice(_NAMES.index("Kdp"), len(_NAMES))
+_ALL_BUT_REF = [name != "Ref" for name in _NAMES]
+_LEFT_OUT = (  # groups of columns that a caller may not have, and how often: surroundings, composites, all but reflectivity
+    (["5x5" in name for name in _NAMES], 0.7),
+    (["Composite" in name for name in _NAMES], 0.5),
+    ([not is_dbz for is_dbz in _IS_DBZ], 0.5),
+)
 # In this order a scan's own reflectivity is looked for: at the gauge, then the middle and the top of its surroundings.
 _OWN_DBZ = [_NAMES.index(name) for name in ("Ref", "Ref_5x5_50th", "Ref_5x5_90th")]
 
@@ -90,6 +96,14 @@ class RadarGenerator:
             hour, parents = Hour(self._hours[donor].radardist_km, hour.minutes_past, hour.measured), parents | {donor}
         hour = strengthen(hour, _course_db(hour.minutes_past, strengths.scale_db, chance))
         return Generated(_noisy(hour, strengths.noise, chance), frozenset(parents))
+
+    def bared(self, number: int, hour: Hour) -> Hour:
+        """Hour `number` as it is shown: in `bare_share` of those with `Ref` whole groups of other columns are left out."""
+        chance = np.random.default_rng([self._strengths.seed, number, 1])
+        if chance.random() >= self._strengths.bare_share or not _has_echo(hour):
+            return hour
+        gone = np.any([columns for columns, share in _LEFT_OUT if chance.random() < share] or [_ALL_BUT_REF], axis=0)
+        return Hour(hour.radardist_km, hour.minutes_past, np.where(gone, np.float32(np.nan), hour.measured))
 
     def _first(self, chance: np.random.Generator) -> int:
         silent = not len(self._echo) or (len(self._silent) and chance.random() < self._strengths.silent_share)

@@ -61,7 +61,8 @@ def no_lessons(table: HourTable, levels: int = 1) -> Lessons:
 def gather_lessons(recipe: Recipe, data: Path, table: HourTable, rows: Sequence[int], generated: int) -> Lessons:
     """Asks the teacher about these rows and about `generated` hours made of them, each at every level of the recipe.
 
-    The teacher's weights and the first edition's hours are looked for beside the data. Without the weights there are no
+    The teacher sees whole hours, also where they are shown with columns left out: of such it makes next to nothing. Its
+    weights and the first edition's hours are looked for beside the data. Without the weights there are no
     lessons: generated hours have no gauge, so nothing could be learned from them.
     """
     levels = len(recipe.rain.raised_db)
@@ -81,7 +82,10 @@ def gather_lessons(recipe: Recipe, data: Path, table: HourTable, rows: Sequence[
     generator = RadarGenerator(hours, recipe.generator, profiles)
     drawn = [generator.draw(number) for number in track(range(generated), "generating hours", generated)]
     log.info("%d hours generated from %d and the courses of %d of the first edition", len(drawn), len(hours), len(profiles))
-    lessons = [Generated(one.hour, frozenset(rows[parent] for parent in one.parents)) for one in drawn]
+    lessons = [
+        Generated(generator.bared(number, one.hour), frozenset(rows[parent] for parent in one.parents))
+        for number, one in enumerate(drawn)
+    ]
     return Lessons(real, lessons, _rising(winner, [one.hour for one in drawn], recipe.rain.copies, recipe.rain.raised_db))
 
 

@@ -53,6 +53,30 @@ def test_an_hour_is_the_same_for_its_number_whatever_was_drawn_before() -> None:
     assert not same(first.draw(1).hour, RadarGenerator(hours(), Generator(hours=1, seed=1)).draw(1).hour)
 
 
+def test_hours_are_shown_with_whole_groups_of_columns_left_out_and_never_without_reflectivity_at_the_gauge() -> None:
+    shown = [(hour, generator(bare_share=1.0).bared(number, hour)) for number, hour in enumerate(hours(300))]
+    assert all(bare is whole for whole, bare in shown if np.isnan(whole.reflectivity_dbz).all())
+    kept = set()
+    for whole, bare in shown:
+        if np.isnan(whole.measured).all(axis=0).any():
+            continue  # it never had all columns
+        left: list[bool] = np.isfinite(bare.measured).any(axis=0).tolist()
+        np.testing.assert_array_equal(bare.measured[:, left], whole.measured[:, left])
+        kept.add(tuple(name for name, there in zip(NAMES, left, strict=True) if there))
+    at_the_gauge = tuple(name for name in NAMES if "5x5" not in name)
+    assert {("Ref",), ("Ref", "RefComposite"), at_the_gauge} <= kept
+    assert tuple(NAMES) not in kept
+    assert all("Ref" in names for names in kept)
+
+
+def test_as_many_hours_are_bared_as_asked_for_and_the_same_each_time() -> None:
+    whole = [hour for hour in hours(90) if np.isfinite(hour.reflectivity_dbz).any()]
+    some, again = ([generator(bare_share=0.3).bared(number, hour) for number, hour in enumerate(whole)] for _ in range(2))
+    assert 0.1 < np.mean([one is not hour for one, hour in zip(some, whole, strict=True)]) < 0.5
+    assert all(same(one, other) for one, other in zip(some, again, strict=True))
+    assert all(generator().bared(number, hour) is hour for number, hour in enumerate(whole))
+
+
 def test_generated_hours_are_lawful() -> None:
     drawn = [RadarGenerator(hours(), Generator(hours=1), hours(5)).draw(number).hour for number in range(300)]
     for hour in drawn:

@@ -49,6 +49,16 @@ def test_the_teacher_answers_for_each_hour_what_it_answers_alone(
     np.testing.assert_allclose(lessons.real.mm[3], [max(real, 0.01)], rtol=1e-4)
 
 
+def test_an_hour_shown_with_columns_left_out_keeps_the_answer_to_the_whole_one(
+    table: HourTable, recipe: Recipe, teacher_folder: Path
+) -> None:
+    bare = recipe.model_copy(update={"generator": recipe.generator.model_copy(update={"bare_share": 1.0})})
+    whole, shown = (gather_lessons(each, teacher_folder, table, [5, 8, 13, 21], 20) for each in (recipe, bare))
+    measured = [np.isfinite(lessons.generated[0].hour.measured).sum() for lessons in (whole, shown)]
+    assert measured[1] < measured[0]
+    np.testing.assert_array_equal(shown.answers.mm, whole.answers.mm)
+
+
 class Moody:
     """A teacher that says more and less rain as reflectivity rises."""
 
