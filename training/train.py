@@ -62,19 +62,19 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
 
 def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
-    with _learner(bundle, data, which, runs) as learner:
+    with learner_of(bundle, data, which, runs) as learner:
         return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples_of(learner, which))
 
 
 def reference(bundle: ModelBundle, data: Path, runs: Path) -> dict[str, Reference]:
     """How what is observed of requests is spread over the validation set of the bundle's recipe."""
-    with _learner(bundle, data, "validation", runs) as learner:
+    with learner_of(bundle, data, "validation", runs) as learner:
         return references_of(learner.observed(session_run(onnx.load_from_string(bundle.graph))))
 
 
 @contextmanager
-def _learner(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Iterator[Learner]:
-    """With the data as the bundle's recipe splits them, and the bundle's own vocabulary or scaler and settings."""
+def learner_of(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Iterator[Learner]:
+    """A learner with the data as the bundle's recipe splits them, and the bundle's own vocabulary or scaler and settings."""
     recipe = read_recipe(bundle.folder / "recipe.toml")
     if which == "all":
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 1, "test_items": 0})})
