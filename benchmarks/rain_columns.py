@@ -1,6 +1,8 @@
 """How far the served estimate of rain is from the gauges where callers send fewer columns, beside Marshall-Palmer.
 
-python -m benchmarks.rain_columns data/rain --part test
+    python -m benchmarks.rain_columns data/rain --part test
+
+The hours are those of the bundle's own split, with reflectivity and a plausible gauge.
 """
 
 from pathlib import Path
@@ -24,6 +26,7 @@ SENT = {
     "what is measured at the gauge, no surroundings": [name for name in MEASUREMENTS if "5x5" not in name],
     "`Ref` alone": ["Ref"],
 }
+_FIGURES = {"mae_mm": ".3f", "marshall_palmer_mae_mm": ".3f", "interval_90_coverage": ".3f", "hours": ".0f"}
 
 
 def main(
@@ -32,14 +35,14 @@ def main(
     models: Annotated[Path, typer.Option(help="Folder of the bundles.")] = Path("models"),
     runs: Annotated[Path, typer.Option(help="Folder of the recorded splits.")] = Path("runs"),
 ) -> None:
-    """Prints a table over hours with reflectivity and a plausible gauge."""
-    bundle, rows = read_bundle(current_folder(models, "rainfall")), []
+    """Prints the table."""
+    bundle = read_bundle(current_folder(models, "rainfall"))
+    rows: list[list[str]] = []
     run = session_run(onnx.load_from_string(bundle.graph))
     with learner_of(bundle, data, part, runs) as learner:
         for name, columns in SENT.items():
             scores = learner.score(run, [_shown(example, columns) for example in examples_of(learner, part)])
-            figures = ("mae_mm", "marshall_palmer_mae_mm", "interval_90_coverage", "hours")
-            rows.append([name, *(f"{scores[figure]:{'.0f' if figure == 'hours' else '.3f'}}" for figure in figures)])
+            rows.append([name, *(format(scores[figure], form) for figure, form in _FIGURES.items())])
     typer.echo(markdown(["columns sent", "error, mm", "Marshall-Palmer, mm", "interval covers", "hours"], rows))
 
 

@@ -98,6 +98,7 @@ export class Exchange {
       // What was refused for what it says would be refused again.
       html("button", { type: "button", hidden: status < 500, onclick: () => this.again() }, "Try again"),
     );
-    this.#problem.hidden = this.#isFault = false;
+    this.#problem.hidden = false;
+    this.#isFault = false;
   }
 }
