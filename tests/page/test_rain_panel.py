@@ -121,6 +121,21 @@ def test_a_file_that_is_no_table_of_scans_is_refused_with_the_place(visit: Visit
     expect(page.get_by_role("alert")).to_contain_text(words)
 
 
+def test_a_file_is_forgotten_when_another_is_looked_for(visit: Visit) -> None:
+    """So that the same one, mended, counts as another choice: of a file chosen twice a browser says nothing."""
+    page = visit("rain")
+    choose(page, "minutes_past,Ref\n1,2\n", "mended.csv")
+    expect(page.get_by_role("alert")).to_contain_text("mended.csv cannot be read")
+    box = page.get_by_label("Radar scans as CSV")
+    with page.expect_file_chooser() as chooser:
+        box.click()
+    expect(box).to_have_value("")
+    text = table(2).encode()
+    chooser.value.set_files({"name": "mended.csv", "mimeType": "text/csv", "buffer": text})
+    expect(page.locator("[data-part=progress]").filter(has_text="2 of 2 hours estimated")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
 def test_an_answer_that_comes_late_does_not_hide_what_is_wrong_with_a_file(visit: Visit, context: BrowserContext) -> None:
     held = list[Route]()
 

@@ -98,6 +98,8 @@ class HourView {
 /** A file chosen in `input`, or dropped anywhere on the panel. */
 function acceptFiles(panel, input, read) {
   const hover = (on) => panel.querySelector(".drop").classList.toggle("hover", on);
+  // Forgets the file before, for a browser tells nothing of one chosen again, as after its rows were mended.
+  input.addEventListener("click", () => (input.value = ""));
   input.addEventListener("change", () => input.files[0] && read(input.files[0]));
   panel.addEventListener("dragover", (event) => {
     event.preventDefault();
