@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,7 @@ from benchmarks.serving.contestants import REPOSITORY, Batching, Contestant, Pla
 from benchmarks.serving.cores import Cores, pinned, split_cores
 from benchmarks.serving.measurements import Measurements
 from benchmarks.serving.postgres import postgresql
-from benchmarks.serving.processes import free_ports, running
+from benchmarks.serving.processes import free_ports, running, wait_until_at_rest
 from benchmarks.serving.texts import Workload
 
 _PORTS = 3
@@ -87,8 +87,8 @@ class Arena:
         served = Served(self, contestant, ports[0], split)
         with self._database(contestant, folder) as database:
             environment = self._environment(contestant, place) | database
-            with running(contestant.command(place), split.server, environment, folder, served.answers):
-                yield served
+            with running(contestant.command(place), split.server, environment, folder, served.answers) as process:
+                yield replace(served, process_id=process.pid)
 
     def _batching(self, contestant: Contestant) -> Batching | None:
         first = contestant.batchings[0] if contestant.batchings else None
@@ -146,6 +146,7 @@ class Served:
     contestant: Contestant
     port: int
     cores: Cores
+    process_id: int = 0
 
     def answers(self) -> bool:
         """Whether it answers a request with 200 by now."""
@@ -168,9 +169,14 @@ class Served:
         return request_bytes(self.contestant.path, json.dumps(self.contestant.body(text)).encode())
 
     def flood(self, workload: Workload, connections: int, seconds: int, first: int = 0) -> Flood:
-        """wrk's figures of this workload."""
+        """wrk's figures of this workload, begun at rest."""
+        self.rest()
         bodies = self.arena.bodies(self.contestant, workload)
         return flood(self.port, self.contestant.path, bodies, connections, seconds, self.cores.client, first)
+
+    def rest(self) -> None:
+        """Returns when it has done what earlier load left to do."""
+        wait_until_at_rest(self.process_id)
 
     def flooding(self, workload: Workload, connections: int, seconds: int) -> AbstractContextManager[Any]:
         """The same load beside the block."""

@@ -1,6 +1,7 @@
 """Servers as processes of their own: started on their cores, waited for, and ended with all they have started."""
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -13,8 +14,13 @@ import psutil
 
 from benchmarks.serving.cores import pinned
 
+log = logging.getLogger(__name__)
+
 _MOST_START_S = 60.0
 _MOST_END_S = 10.0
+_MOST_REST_S = 30.0
+_LOOK_S = 0.5
+_AT_REST = 0.1  # of a core
 
 
 class ServerFailed(Exception):
@@ -70,6 +76,29 @@ def _wait(process: subprocess.Popen[bytes], answers: Callable[[], bool], output:
 
 def _last_lines(output: Path) -> str:
     return "\n".join(output.read_text("utf-8", "replace").splitlines()[-20:])
+
+
+def wait_until_at_rest(process_id: int) -> None:
+    """Until a server with all it has started does next to nothing: many go on with what clients asked who are gone by now, and
+    that must not count against what they are asked next."""
+    deadline, before_s = time.monotonic() + _MOST_REST_S, _worked_s(process_id)
+    while time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        now_s = _worked_s(process_id)
+        if now_s - before_s < _AT_REST * _LOOK_S:
+            return
+        before_s = now_s
+    log.warning("process %d is still at work after %.0f s without a request", process_id, _MOST_REST_S)
+
+
+def _worked_s(process_id: int) -> float:
+    """Seconds of processor time so far."""
+    total_s, first = 0.0, psutil.Process(process_id)
+    for member in (first, *first.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = member.cpu_times()
+            total_s += times.user + times.system
+    return total_s
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
