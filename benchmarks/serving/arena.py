@@ -169,10 +169,11 @@ class Served:
         return request_bytes(self.contestant.path, json.dumps(self.contestant.body(text)).encode())
 
     def flood(self, workload: Workload, connections: int, seconds: int, first: int = 0) -> Flood:
-        """wrk's figures of this workload, begun at rest."""
-        self.rest()
+        """wrk's figures of this workload. Returns at rest."""
         bodies = self.arena.bodies(self.contestant, workload)
-        return flood(self.port, self.contestant.path, bodies, connections, seconds, self.cores.client, first)
+        found = flood(self.port, self.contestant.path, bodies, connections, seconds, self.cores.client, first)
+        self.rest()
+        return found
 
     def rest(self) -> None:
         """Returns when it has done what earlier load left to do."""
@@ -184,7 +185,10 @@ class Served:
         return flooding(self.port, self.contestant.path, bodies, connections, seconds, self.cores.client)
 
     def warm_up(self, workload: Workload, connections: int) -> Compared:
-        """Load for the plan's warm-up, one connection of it asked from here and compared with the model alone."""
+        """Load for the plan's warm-up, one connection of it asked from here and compared with the model alone.
+
+        Returns at rest.
+        """
         seconds, compared = self.arena.plan.warm_up_s, Compared()
         with self.flooding(workload, max(1, connections - 1), round(seconds) + 60):
             deadline = time.monotonic() + seconds
@@ -199,6 +203,7 @@ class Served:
                 compared.late += 1  # some servers let one wait while they answer all others
             finally:
                 connection.close()
+        self.rest()
         return compared
 
     def check(self, text: str, status: int, body: bytes, compared: Compared) -> None:

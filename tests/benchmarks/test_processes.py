@@ -12,6 +12,7 @@ _BUSY = f"""
 import os, time
 if os.fork():
     time.sleep(60)
+print("at work", flush=True)
 while time.process_time() < {_WORK_S}:
     pass
 time.sleep(60)
@@ -19,8 +20,10 @@ time.sleep(60)
 
 
 def test_a_server_is_at_rest_when_what_it_has_started_is() -> None:
-    with subprocess.Popen([sys.executable, "-c", _BUSY], start_new_session=True) as process:
+    with subprocess.Popen([sys.executable, "-c", _BUSY], start_new_session=True, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout
+            assert process.stdout.readline() == b"at work\n"
             wait_until_at_rest(process.pid)
             (child,) = psutil.Process(process.pid).children()
             times = child.cpu_times()

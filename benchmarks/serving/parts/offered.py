@@ -31,8 +31,8 @@ def _shares(arena: Arena, served: Served, name: str, turn: int) -> None:
     requests = served.requests(workload)
     for share in plan.shares:
         rate = share * capacity
-        served.rest()
         result = offer(served.port, requests, poisson(rate, plan.seconds, range(len(requests)), turn))
+        served.rest()
         figures = {"offered_per_s": rate, **_figures(result), **_compared(served, workload.texts, result).figures()}
         arena.measurements.add("offered", served.contestant.name, 1, name, share, turn, figures)
 
