@@ -3,10 +3,10 @@
 from torch import Tensor
 from torch.nn import functional
 
-from training.model import SentimentNet
+from training.model import TextNet
 
 
-def adversarial_loss(network: SentimentNet, vectors: Tensor, lengths: Tensor, target: Tensor, length: float) -> Tensor:
+def adversarial_loss(network: TextNet, vectors: Tensor, lengths: Tensor, target: Tensor, length: float) -> Tensor:
     """The loss, and the loss after a push of the word vectors in the direction that hurts most (Miyato et al. 2017).
 
     The push of each text is `length` long, in units of the vectors' root mean square. The plain loss is walked back here: its

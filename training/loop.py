@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from app.tasks.task import Run, Tensors
 from training.data.batches import Batch, shuffled_batches
 from training.learners.learner import Learner, Scores
-from training.model import TaskNet
+from training.model import TaskNet, TextNet
 from training.precision import bf16
 from training.progress import progress
-from training.recipe import Recipe
+from training.recipe import Recipe, Training
 from training.shards import CORES, Shards
 
 
@@ -59,7 +59,7 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
     batches = 1 if one_batch else -(-len(learner.sets.train) // settings.batch_items)
     shards = Shards(network, CORES if settings.divide == "items" and device.type == "cpu" else 1)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2, fused=True
+        _levels(network, settings), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2, fused=True
     )
     schedule = _schedule(optimizer, recipe, batches)
     done, best = _resume(run_folder, network, optimizer, schedule)
@@ -124,7 +124,18 @@ def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, batches: int) ->
     if recipe.training.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     steps = batches * recipe.training.epochs + 1
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.training.learning_rate, total_steps=steps)
+    highest = [group["lr"] for group in optimizer.param_groups]
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, highest, total_steps=steps)
+
+
+def _levels(network: TaskNet, settings: Training) -> list[dict[str, Any]]:
+    """What learns at the recipe's rate, and what learns slower: the nearer to the words the slower."""
+    if settings.rate_decay == 1 or not isinstance(network, TextNet):
+        return [{"params": list(network.parameters())}]
+    top_down = reversed(network.levels())
+    return [
+        {"params": level, "lr": settings.learning_rate / settings.rate_decay**depth} for depth, level in enumerate(top_down)
+    ]
 
 
 def _better(learner: Learner, best: Checkpoint | None, new: Checkpoint) -> Checkpoint:

@@ -82,19 +82,15 @@ class TaskNet(nn.Module):
         raise NotImplementedError
 
 
-class SentimentNet(TaskNet):
-    """Word indices [batch, time] -> the logit of *positive* [batch], and what each word contributes to it [batch, time]."""
+class TextNet(TaskNet):
+    """Word indices [batch, time] -> the logit of *positive* [batch], by way of a table of word vectors."""
 
     def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
         super().__init__()
-        regular = recipe.regularisation
         self.embedding = nn.Embedding(vocabulary_size, recipe.model.embedding)
         nn.init.normal_(self.embedding.weight, std=0.1)
-        self.stack = Stack(recipe.cell, recipe.model.embedding, recipe.model, regular.dropout)
-        self.dropout = nn.Dropout(regular.dropout)
         # Dropout1d drops whole channels: here one mask for all steps of a text.
-        self.embedding_dropout = nn.Dropout1d(regular.embedding_dropout)
-        self.head = nn.Linear(2 * self.stack.width, 1)
+        self.embedding_dropout = nn.Dropout1d(recipe.regularisation.embedding_dropout)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self.judge(self.embed(ids), lengths)
@@ -102,6 +98,36 @@ class SentimentNet(TaskNet):
     def embed(self, ids: Tensor) -> Tensor:
         """Word vectors [batch, time, embedding]."""
         return torch.as_tensor(self.embedding_dropout(self.embedding(ids).transpose(1, 2)).transpose(1, 2))
+
+    def judge(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Word vectors -> the logit [batch]."""
+        raise NotImplementedError
+
+    def directions(self) -> tuple[nn.Module, nn.Module]:
+        """What reads forwards and what reads backwards, for a language model to teach; each answers with outputs as wide as
+        the word vectors."""
+        raise NotImplementedError
+
+    def levels(self) -> list[list[nn.Parameter]]:
+        """The parameters from the word vectors up to the head."""
+        raise NotImplementedError
+
+
+class SentimentNet(TextNet):
+    """The network that is served; it also tells what each word contributes to the logit, [batch, time]."""
+
+    def __init__(self, recipe: Recipe, vocabulary_size: int) -> None:
+        super().__init__(recipe, vocabulary_size)
+        regular = recipe.regularisation
+        self.stack = Stack(recipe.cell, recipe.model.embedding, recipe.model, regular.dropout)
+        self.dropout = nn.Dropout(regular.dropout)
+        self.head = nn.Linear(2 * self.stack.width, 1)
+
+    def directions(self) -> tuple[nn.Module, nn.Module]:
+        return self.stack.forwards[0], self.stack.backwards[0]
+
+    def levels(self) -> list[list[nn.Parameter]]:
+        return [list(part.parameters()) for part in (self.embedding, self.stack, self.head)]
 
     def judge(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Word vectors -> the logit [batch]."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from app.tasks.sentiment import UNKNOWN
 from app.tasks.task import by_length, pad
-from training.model import SentimentNet
+from training.model import TextNet
 
 ENDS = (".", "..", "!", "!!", "?", "??")
 
@@ -46,7 +46,7 @@ def drawn(ids: Ids, ends: Sequence[int], count: int, chance: random.Random) -> l
 
 
 def mean_logits(
-    network: SentimentNet, ids: Tensor, lengths: Tensor, ends: Sequence[int], word_dropout: float, chance: random.Random
+    network: TextNet, ids: Tensor, lengths: Tensor, ends: Sequence[int], word_dropout: float, chance: random.Random
 ) -> Tensor:
     """The mean logit of each text's pieces, [batch]; ids int64 [batch, time], lengths int64 [batch]."""
     texts = [row[:length].cpu().numpy() for row, length in zip(ids, lengths.tolist(), strict=True)]

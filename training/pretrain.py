@@ -24,13 +24,14 @@ from app.tasks.task import pad
 from training.precision import bf16
 from training.progress import progress
 from training.recipe import Recipe
+from training.streams import beside
 
 log = logging.getLogger(__name__)
 
-_LONGEST = 300  # longer texts are cut into pieces: gradients do not reach further, and padding stays small
 _SHORTEST = 5
 _CHECKPOINT_SECONDS = 120.0
 _BLOCK = 128
+_BLOCK_GPU = 1 << 15
 
 Ids = npt.NDArray[np.int64]
 
@@ -82,8 +83,9 @@ class LogSumWrong(torch.autograd.Function):
         states, table = state, words.to(state.dtype)
         total = torch.empty(len(states), device=states.device)
         share = torch.empty((len(states), len(table)), dtype=states.dtype, device=states.device)
-        for start in range(0, len(states), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        size = _BLOCK_GPU if state.is_cuda else _BLOCK
+        for start in range(0, len(states), size):
+            block = slice(start, start + size)
             logits = (states[block] @ table.T).float().add_(offset)
             logits.masked_fill_(target[block, None] == drawn[None, :], -torch.inf)
             largest = logits.amax(1, keepdim=True)
@@ -108,7 +110,7 @@ class LogSumWrong(torch.autograd.Function):
 def pretrain(model: LanguageModel, texts: Sequence[Ids], recipe: Recipe, folder: Path) -> None:
     """Train by the recipe's [pretraining]; the model is changed in place. Resumes from `folder` after a kill."""
     settings = recipe.pretraining
-    pieces = [piece for text in texts for piece in _pieces(text)]
+    pieces = [piece for text in texts for piece in _pieces(text, settings.longest)]
     batches = len(pieces) // settings.batch_items * settings.epochs
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=batches + 1, pct_start=0.1)
@@ -134,8 +136,8 @@ def pretrain(model: LanguageModel, texts: Sequence[Ids], recipe: Recipe, folder:
                     file.write(json.dumps(line) + "\n")
 
 
-def _pieces(text: Ids) -> list[Ids]:
-    parts = -(-len(text) // _LONGEST)
+def _pieces(text: Ids, longest: int) -> list[Ids]:
+    parts = -(-len(text) // longest)
     return [piece for piece in np.array_split(text, parts) if len(piece) >= _SHORTEST]
 
 
@@ -165,9 +167,9 @@ def _step(
     def gradients(direction: int) -> tuple[float, tuple[Tensor | None, ...]]:
         ids, lengths = pad([piece[::-1] if direction else piece for piece in batch])
         drawn = model.negatives(negatives, torch.Generator().manual_seed(2 * seed + direction))
-        with bf16(device, cache_enabled=False):
+        with beside(device, direction), bf16(device, cache_enabled=False):
             loss = model.loss(direction, torch.from_numpy(ids).to(device), torch.from_numpy(lengths).long().to(device), drawn)
-        return loss.item(), torch.autograd.grad(loss, parameters, allow_unused=True)
+            return loss.item(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
     (forward_loss, forward), (backward_loss, backward) = threads.map(gradients, (0, 1))
     for parameter, one, other in zip(parameters, forward, backward, strict=True):

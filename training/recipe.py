@@ -43,6 +43,9 @@ class Pretraining(_Table):
     batch_items: int = Field(default=48, gt=0)
     learning_rate: float = Field(default=0.003, gt=0)
     negatives: int = Field(default=2048, gt=0, description="words drawn to stand for all wrong ones")
+    longest: int = Field(
+        default=300, gt=0, description="longer texts are cut into pieces: gradients reach no further, and padding stays small"
+    )
 
 
 class Documents(_Table):
@@ -67,6 +70,11 @@ class Model(_Table):
     hidden: int = Field(gt=0)
     layers: int = Field(default=1, gt=0)
     bidirectional: bool = False
+    towers: bool = Field(
+        default=False,
+        description="sentiment: layers of a direction see nothing of the other's, so that a language model can teach them all; "
+        "for teachers, such a network is not exported",
+    )
 
 
 class Regularisation(_Table):
@@ -97,6 +105,9 @@ class Training(_Table):
     )
     batch_items: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
+    rate_decay: float = Field(
+        default=1.0, ge=1, description="sentiment: by so many times less each level nearer to the words (Howard, Ruder 2018)"
+    )
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     precision: Literal["bf16", "fp32"] = "bf16"
     divide: Literal["operations", "items"] = Field(
@@ -168,6 +179,8 @@ class Recipe(_Table):
             raise ValueError('cell: "all" is for cells, which shows all three side by side, and for no other task')
         if self.task == "cells" and (self.model.layers > 1 or self.model.bidirectional or self.export.precision == "int8"):
             raise ValueError("cells: to be looked at, only one layer, one direction and fp32 are allowed")
+        if self.model.towers and not (self.task == "sentiment" and self.cell == "lstm" and self.model.bidirectional):
+            raise ValueError("model.towers: only a bidirectional lstm for sentiment can have towers")
         if self.task == "music" and self.model.bidirectional:
             raise ValueError("model.bidirectional: music must not see the characters it has to guess, so only false is allowed")
         if self.task == "rainfall" and self.export.precision == "int8":

@@ -22,17 +22,20 @@ from training.data.splits import Splits, recorded_splits
 from training.document_vectors import DocumentLine, DocumentVectors
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
-from training.model import SentimentNet, TaskNet
+from training.model import SentimentNet, TaskNet, TextNet
 from training.ngrams import NGrams
+from training.opinions import keep_opinions, kept_opinions
 from training.pieces import ENDS, drawn, mean_logits
 from training.pretrain import LanguageModel, pretrain
 from training.progress import track
 from training.recipe import RECIPES, Recipe, read_recipe
+from training.wide import WideNet
 from training.words import learn_vectors, make_vocabulary, read_corpus
 
 log = logging.getLogger(__name__)
 
 _SCORING_ITEMS = 64
+_SCORING_ITEMS_GPU = 512
 
 
 class SentimentLearner:
@@ -83,7 +86,8 @@ class SentimentLearner:
             self.sets = Sets([*train, *more], validation, test, report, splits)
 
     def network(self) -> TaskNet:
-        net = SentimentNet(self._recipe, len(self.asset.content))
+        kind = WideNet if self._recipe.model.towers else SentimentNet
+        net = kind(self._recipe, len(self.asset.content))
         folder = self._runs / f"pretraining-{self._fingerprint()}"
         if self._recipe.vectors.epochs and not (folder / "pretraining.pt").exists():
             with torch.no_grad():
@@ -91,7 +95,7 @@ class SentimentLearner:
         if self._recipe.pretraining.epochs:
             texts = [self._ids(words) for words in self._corpus]
             counts = np.bincount(np.concatenate(texts), minlength=len(self.asset.content))
-            model = LanguageModel(net.embedding, net.stack.forwards[0], net.stack.backwards[0], counts.tolist())
+            model = LanguageModel(net.embedding, *net.directions(), counts.tolist())
             pretrain(model.to(device_here()), texts, self._recipe, folder)
         return net
 
@@ -135,14 +139,22 @@ class SentimentLearner:
         return taught
 
     def _network_opinion(self, teacher: str, texts: Sequence[Example], data: Path) -> metrics.Array:
-        """Logits of the validation set, then of the texts, of the network that a recipe makes; it is trained first where it
-        was not yet."""
-        recipe, folder = read_recipe(RECIPES / f"{teacher}.toml"), self._runs / teacher
+        """Logits of the validation set, then of the texts, of the network that a recipe makes. It is trained first, unless
+        what it said is kept in the run's folder or beside the recipe."""
+        path, folder, texts = RECIPES / f"{teacher}.toml", self._runs / teacher, [*self.sets.validation, *texts]
+        for kept in (folder / "opinions.npz", path.with_suffix(".npz")):
+            said = kept_opinions(kept, path, texts)
+            if said is not None:
+                log.info("teacher %s: what it said is kept in %s", teacher, kept)
+                return said
         log.info("teacher %s", teacher)
         folder.mkdir(parents=True, exist_ok=True)
+        recipe = read_recipe(path)
         learner = SentimentLearner(recipe, data, folder)
         network, _ = fit(learner, recipe, folder)
-        return learner.logits(as_run(network, device_here()), [*self.sets.validation, *texts])
+        said = learner.logits(as_run(network, device_here()), texts)
+        keep_opinions(folder / "opinions.npz", path, texts, said)
+        return said
 
     def _lines_opinions(self) -> dict[str, metrics.Array]:
         """Logits of the validation set, then of the unlabelled texts, by each teacher that is no network."""
@@ -160,7 +172,7 @@ class SentimentLearner:
         return opinions
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
-        assert isinstance(network, SentimentNet)  # noqa: S101
+        assert isinstance(network, TextNet)  # noqa: S101
         regular = self._recipe.regularisation
         target = batch.targets * (1 - 2 * regular.label_smoothing) + regular.label_smoothing
         if random.random() < regular.pieces:  # noqa: S311
@@ -196,7 +208,7 @@ class SentimentLearner:
     def logits(self, run: Run, examples: Sequence[Example]) -> metrics.Array:
         """Log-odds of *positive* before any temperature, [examples]."""
         logit = np.zeros(len(examples))
-        for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
+        for rows, batch in scoring_batches(examples, _SCORING_ITEMS_GPU if device_here().type == "cuda" else _SCORING_ITEMS):
             feeds = {"ids": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
             logit[rows] = run(feeds)["logit"]
         return logit

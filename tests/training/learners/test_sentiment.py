@@ -1,6 +1,7 @@
 """Learning sentiment from texts that teachers labelled."""
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,3 +71,25 @@ def test_what_teachers_said_is_kept_for_a_run_that_goes_on(
     first = labels_of(learn(TAUGHT).sets.train)
     monkeypatch.delattr(sentiment, "fit")
     assert (labels_of(learn(TAUGHT).sets.train) == first).all()
+
+
+def test_a_student_is_taught_by_what_a_teacher_said_elsewhere(
+    learn: Callable[[str], SentimentLearner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = labels_of(learn(TAUGHT).sets.train)
+    (tmp_path / "runs" / "teacher" / "opinions.npz").rename(tmp_path / "teacher.npz")
+    shutil.rmtree(tmp_path / "runs")
+    monkeypatch.delattr(sentiment, "fit")
+    assert labels_of(learn(TAUGHT).sets.train) == pytest.approx(first, abs=1e-3)
+
+
+def test_what_a_teacher_by_another_recipe_said_is_not_taken(
+    learn: Callable[[str], SentimentLearner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(TAUGHT)
+    (tmp_path / "runs" / "student" / "soft_labels.npy").unlink()
+    with (tmp_path / "teacher.toml").open("a") as recipe:
+        recipe.write("# another\n")
+    monkeypatch.delattr(sentiment, "fit")
+    with pytest.raises(NameError, match="fit"):
+        learn(TAUGHT)
