@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.tasks.abc_grammar import Alphabet, TuneGrammar
@@ -154,6 +154,20 @@ def test_a_tie_leads_to_the_same_note() -> None:
     assert "B" not in may_follow(HEADER + "A8-|\n")
 
 
+def test_what_was_begun_before_the_hurry_is_gone_on_with() -> None:
+    assert may_follow(HEADER + "(A(", left=80) == {"3"}
+    assert may_follow(HEADER + "((", left=80) == {"3"}
+    assert may_follow(HEADER + "|:A|A8|A7:||", left=80) == {":"}
+
+
+@pytest.mark.parametrize("tune", ["|:A8|A8:|[ceg]4", "A8|[ceg]4", "|:A8|A8|1A8:|2A8|[ceg]4"])
+def test_a_chord_right_after_a_bar_line_begins_a_bar(tune: str) -> None:
+    for left in (80, 150, PLENTY):
+        following = may_follow(HEADER + tune, left)
+        assert following >= {"A", "z"}
+        assert not following & set("\\!" + END)  # which stand after a bar line only
+
+
 @pytest.mark.parametrize(
     "prompt", ["", "X:1\n", HEADER, HEADER + "|:A|", HEADER + "|:A8|A8|1 A8|A", HEADER + "A>", HEADER + '(3{"']
 )
@@ -216,6 +230,10 @@ METRES = ["6/8", "4/4", "C", "C|", "2/4", "3/4", "9/8", "3/2", "12/8"]
     st.integers(0, 2**32), st.integers(150, 800), st.sampled_from(METRES), st.sampled_from(["1/4", "1/8", "1/16"]),
     st.sampled_from(["", "A", "|:", "|:A|", "AB"]),
 )  # fmt: skip
+# Walks that came to a slur within a slur, twice, and to an end within a bar.
+@example(seed=107303873, left=799, metre="C|", unit="1/8", beginning="AB")
+@example(seed=2719640445, left=152, metre="12/8", unit="1/8", beginning="|:")
+@example(seed=606659202, left=800, metre="3/4", unit="1/16", beginning="")
 def test_abc2midi_has_nothing_to_say_about_a_walk(
     tmp_path_factory: pytest.TempPathFactory, seed: int, left: int, metre: str, unit: str, beginning: str
 ) -> None:
