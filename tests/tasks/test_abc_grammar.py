@@ -130,6 +130,7 @@ def test_a_well_formed_tune_is_taken(tune: str) -> None:
         (HEADER + "A8|\\", " A"),
         (HEADER + "A8|\nA", ":"),  # would read like a field
         ("X:1\nT:a\nM:3/2\nL:1/8\nK:D\n" + '"', "AG"),  # abc2midi has no accompaniment for it
+        ("X:1\nT:a\nM:4/4\nL:1/16\nK:D\n" + '|:A|A16|A15:|"', "AG"),  # the part begins within an eighth
     ],
 )
 def test_what_would_be_malformed_is_refused(text: str, refused: str) -> None:
@@ -230,10 +231,11 @@ METRES = ["6/8", "4/4", "C", "C|", "2/4", "3/4", "9/8", "3/2", "12/8"]
     st.integers(0, 2**32), st.integers(150, 800), st.sampled_from(METRES), st.sampled_from(["1/4", "1/8", "1/16"]),
     st.sampled_from(["", "A", "|:", "|:A|", "AB"]),
 )  # fmt: skip
-# Walks that came to a slur within a slur, twice, and to an end within a bar.
+# Walks that came to a slur within a slur, twice, to an end within a bar, and to a chord name within an eighth.
 @example(seed=107303873, left=799, metre="C|", unit="1/8", beginning="AB")
 @example(seed=2719640445, left=152, metre="12/8", unit="1/8", beginning="|:")
 @example(seed=606659202, left=800, metre="3/4", unit="1/16", beginning="")
+@example(seed=18957949, left=471, metre="4/4", unit="1/16", beginning="|:")
 def test_abc2midi_has_nothing_to_say_about_a_walk(
     tmp_path_factory: pytest.TempPathFactory, seed: int, left: int, metre: str, unit: str, beginning: str
 ) -> None:
