@@ -4,13 +4,14 @@ import { tabs } from "./tabs.js";
 import { themeToggle } from "./theme.js";
 import { cellsPanel } from "./cells/panel.js";
 import { logPanel } from "./log/panel.js";
+import { musicPanel } from "./music/panel.js";
 import { rainPanel } from "./rain/panel.js";
 import { sentimentPanel } from "./sentiment/panel.js";
 
 const panels = {
   sentiment: sentimentPanel,
   rain: rainPanel,
-  music: async (panel) => (await import("./music/panel.js")).musicPanel(panel),
+  music: musicPanel,
   cells: cellsPanel,
   log: logPanel,
 };

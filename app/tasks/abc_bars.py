@@ -45,8 +45,8 @@ class Bars:
         return self.played == 0 and not (self.repeating and self._first < 0)
 
     def fits_grid(self, ticks: int) -> bool:
-        """Whether the pickup, if there was one, is a multiple of so many ticks."""
-        return max(self._first, 0) % ticks == 0
+        """Whether the pickup, or what was carried into the part, is a multiple of so many ticks, if there is any."""
+        return max(self._first, 0) % ticks == 0 and self._carried % ticks == 0
 
     def takes_end_of_part(self) -> bool:
         """Whether `||` or `|]` may."""

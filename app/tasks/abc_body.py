@@ -194,7 +194,9 @@ class Body:
         elif character == "|":
             self.at = At.BAR
         else:
-            self.at, self.text, self.several = At.CHORD, "", 0
+            # No ending after all but a chord: with it the bar has begun, and the tune goes on.
+            self.after_bar = False
+            self._token("[")
             self._chord(character)
 
     def _chord(self, character: str) -> None:

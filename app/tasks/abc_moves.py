@@ -131,7 +131,11 @@ def _may_slur_on(body: Body, pace: Pace) -> bool:
 
 
 def _begins_repeat(body: Body, pace: Pace) -> bool:
-    return pace == Pace.FREE and not body.tied_to and body.slurred < 0 and body.bars.takes_start_of_repeat()
+    return pace == Pace.FREE and _may_begin_repeat(body)
+
+
+def _may_begin_repeat(body: Body) -> bool:
+    return not body.tied_to and body.slurred < 0 and body.bars.takes_start_of_repeat()
 
 
 def _bar(body: Body, pace: Pace) -> str:
@@ -143,7 +147,8 @@ def _bar(body: Body, pace: Pace) -> str:
         return moves
     moves += ":" * _begins_repeat(body, pace)
     if not (bars.takes_single() if bars.played else bars.takes_empty()):
-        return moves
+        # This line can only begin a repeat, and has to even if none would be begun from here on.
+        return moves or ":" * _may_begin_repeat(body)
     if pace == Pace.FREE and not body.tied_to and body.slurred < 0 and bars.takes_first_ending():
         moves += "1"
     if body.tied_to:
@@ -184,7 +189,8 @@ def _ornaments(body: Body, room: int) -> str:
 
 
 def _open(body: Body, pace: Pace) -> str:
-    triplet = "3" * (body.rhythm.room_quarters() >= 2 and pace < Pace.HURRY)
+    # Within a slur nothing else may follow, even if the hurry has begun with this character.
+    triplet = "3" * (body.rhythm.room_quarters() >= 2 and (pace < Pace.HURRY or body.slurred >= 0))
     if body.slurred >= 0:
         return triplet or NOTES
     return triplet + _note_starts(body, pace).replace("(", "(" if triplet else "")

@@ -1,18 +1,21 @@
 """A real browser on the real page. What every test checks on the way: no error in the console, no request to elsewhere."""
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 from app.routes.page import BUILT
 
 Visit = Callable[..., Page]
 
-expect.set_options(timeout=20_000)  # a busy machine is no fault of the page
+PATIENCE_MS = 20_000  # a busy machine is no fault of the page
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,33 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(
         viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
     ) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         yield context
+
+
+class Held:
+    """Requests for an address, which wait until they are let go."""
+
+    def __init__(self, context: BrowserContext, address: str | re.Pattern[str]) -> None:
+        self._routes = list[Route]()
+        context.route(address, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def let_go(self, page: Page) -> None:
+        """The first one, which may not have been sent yet."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not self._routes:
+            assert time.monotonic() < deadline, "nothing was asked for"
+            page.wait_for_timeout(10)
+        self._routes.pop(0).continue_()
+
+
+@pytest.fixture
+def hold_back(context: BrowserContext) -> Callable[[str | re.Pattern[str]], Held]:
+    """Holds back all requests for an address from now on."""
+    return lambda address: Held(context, address)
 
 
 @pytest.fixture

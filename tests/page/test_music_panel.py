@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 import httpx
 from playwright.sync_api import Page, expect
 
+HoldBack = Callable[[re.Pattern[str]], Any]
 Visit = Callable[..., Page]
 
+# The scripts that are fetched only when the panel is shown.
+LATE = re.compile(r"/page/(?!main|chunk-)[^/]*\.js$")
 
 HEAD = "X:1\nT:Short & sweet\nM:2/4\nL:1/8\nQ:1/4=240\nK:G\n"
 
@@ -32,6 +35,41 @@ def tune(page: Page) -> Any:
 
 def notes(page: Page) -> Any:
     return page.locator(".staves .abcjs-note")
+
+
+def test_what_is_written_before_there_can_be_staves_stays(visit: Visit, hold_back: HoldBack) -> None:
+    held = hold_back(LATE)
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    for name in ("Play", "Save ABC", "Save MIDI", "Save SVG"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    held.let_go(page)
+    expect(page.get_by_role("img", name="Staves of Short & sweet")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_enabled()
+    expect(tune(page)).to_have_value(HEAD + "G2 B2 | d4 |]")
+
+
+def test_a_tune_goes_on_without_staves(visit: Visit, hold_back: HoldBack) -> None:
+    held = hold_back(LATE)
+    page = visit("music")
+    page.get_by_label("Characters").fill("20")
+    page.get_by_label("Seed").fill("5")
+    tune(page).fill(HEAD)
+    expect(page.locator(".next li")).to_have_count(10)
+    page.get_by_role("button", name="Continue").first.click()
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"\d+ characters written"))).to_be_visible()
+    expect(notes(page)).to_have_count(0)
+    held.let_go(page)
+    expect(notes(page).first).to_be_visible()
+
+
+def test_what_was_written_is_there_again_after_coming_back(visit: Visit) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    page.goto("about:blank")
+    page.go_back()
+    expect(page.get_by_role("img", name="Staves of Short & sweet")).to_be_visible()
+    expect(tune(page)).to_have_value(HEAD + "G2 B2 | d4 |]")
 
 
 def test_the_next_characters_are_those_of_the_model_and_can_be_written(visit: Visit, shipped: httpx.Client) -> None:
@@ -61,7 +99,7 @@ def test_a_tune_is_continued_as_the_service_continues_it_and_taken_back(visit: V
     body = {"prompt": HEAD, "max_characters": 600, "temperature": 0.9, "seed": 5}
     whole = shipped.post("/v1/music/generate", json=body).json()
     expect(tune(page)).to_have_value(whole["abc"])
-    assert notes(page).count() > 8
+    expect(notes(page).nth(8)).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(tune(page)).to_have_value(HEAD)
 

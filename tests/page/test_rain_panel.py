@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from app.tasks.rainfall import MEASUREMENTS
 
+HoldBack = Callable[[str], Any]
 Visit = Callable[..., Page]
 
 HEADER = ["Id", "minutes_past", "radardist_km", *MEASUREMENTS, "Expected"]
@@ -136,23 +137,62 @@ def test_a_file_is_forgotten_when_another_is_looked_for(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_an_answer_that_comes_late_does_not_hide_what_is_wrong_with_a_file(visit: Visit, context: BrowserContext) -> None:
-    held = list[Route]()
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    context.route("**/v1/rainfall", hold)
+def test_an_answer_that_comes_late_does_not_hide_what_is_wrong_with_a_file(
+    visit: Visit, context: BrowserContext, hold_back: HoldBack
+) -> None:
+    held = hold_back("**/v1/rainfall")
     page = visit("rain")
     expect(page.locator("#rain .big")).to_have_text("…")
     choose(page, "minutes_past,Ref\n1,2\n", "wrong.csv")
     expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
-    held[0].continue_()
+    held.let_go(page)
     expect(page.locator("#rain .big")).to_contain_text("mm")
     expect(page.get_by_role("alert")).to_contain_text("wrong.csv cannot be read")
     context.unroute("**/v1/rainfall")
     page.get_by_role("button", name="Drizzle far away").click()
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_hour_that_was_chosen_stays_in_view_when_estimates_come(
+    visit: Visit, hold_back: HoldBack, shipped: httpx.Client
+) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    held = hold_back("**/v1/rainfall")
+    choose(page, table(300))
+    name = page.get_by_role("button", name="299", exact=True)
+    name.click()
+    for progress in ("256 of 300", "300 of 300"):
+        held.let_go(page)
+        expect(page.locator("[data-part=progress]")).to_have_text(f"{progress} hours estimated")
+        expect(name).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-part=hour-title]")).to_have_text("Radar over the gauge: 299")
+    scans = [{"minutes_past": minute, "Ref": 20 + 299 % 25} for minute in (10, 40)]
+    expect(page.locator("#rain .big")).to_have_text(rain_mm(shipped, {"hours": [{"radardist_km": 5, "scans": scans}]}))
+
+
+@pytest.mark.parametrize("text", [table(2), "minutes_past,Ref\n1,2\n"])
+def test_a_file_that_takes_long_to_read_gives_way_to_what_was_chosen_since(visit: Visit, text: str) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    # The next file is not read until this test begins it; `end` is when all that is wanted has been read.
+    page.evaluate(
+        """() => {
+            const read = File.prototype.stream;
+            File.prototype.stream = function () {
+                File.prototype.stream = read;
+                const text = new TransformStream({ start: () => new Promise((begin) => (window.begin = begin)) });
+                window.end = read.call(this).pipeTo(text.writable).catch(() => {});
+                return text.readable;
+            };
+        }"""
+    )
+    choose(page, text, "slow.csv")
+    page.get_by_role("button", name="Drizzle far away").click()
+    page.evaluate("async () => { begin(); await end; await new Promise((next) => setTimeout(next, 100)); }")
+    expect(page.locator("[data-part=hour-title]")).to_have_text("Radar over the gauge: Drizzle far away")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator("[data-part=progress]")).to_be_empty()
 
 
 def test_what_the_service_refuses_of_a_file_is_said(visit: Visit) -> None:

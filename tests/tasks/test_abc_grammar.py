@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.tasks.abc_grammar import Alphabet, TuneGrammar
@@ -130,6 +130,7 @@ def test_a_well_formed_tune_is_taken(tune: str) -> None:
         (HEADER + "A8|\\", " A"),
         (HEADER + "A8|\nA", ":"),  # would read like a field
         ("X:1\nT:a\nM:3/2\nL:1/8\nK:D\n" + '"', "AG"),  # abc2midi has no accompaniment for it
+        ("X:1\nT:a\nM:4/4\nL:1/16\nK:D\n" + '|:A|A16|A15:|"', "AG"),  # the part begins within an eighth
     ],
 )
 def test_what_would_be_malformed_is_refused(text: str, refused: str) -> None:
@@ -152,6 +153,20 @@ def test_a_tie_leads_to_the_same_note() -> None:
     assert may_follow(HEADER + "A8|A2-") == {"A", " "}
     assert may_follow(HEADER + "A,8-|A") == {","}
     assert "B" not in may_follow(HEADER + "A8-|\n")
+
+
+def test_what_was_begun_before_the_hurry_is_gone_on_with() -> None:
+    assert may_follow(HEADER + "(A(", left=80) == {"3"}
+    assert may_follow(HEADER + "((", left=80) == {"3"}
+    assert may_follow(HEADER + "|:A|A8|A7:||", left=80) == {":"}
+
+
+@pytest.mark.parametrize("tune", ["|:A8|A8:|[ceg]4", "A8|[ceg]4", "|:A8|A8|1A8:|2A8|[ceg]4"])
+def test_a_chord_right_after_a_bar_line_begins_a_bar(tune: str) -> None:
+    for left in (80, 150, PLENTY):
+        following = may_follow(HEADER + tune, left)
+        assert following >= {"A", "z"}
+        assert not following & set("\\!" + END)  # which stand after a bar line only
 
 
 @pytest.mark.parametrize(
@@ -216,6 +231,11 @@ METRES = ["6/8", "4/4", "C", "C|", "2/4", "3/4", "9/8", "3/2", "12/8"]
     st.integers(0, 2**32), st.integers(150, 800), st.sampled_from(METRES), st.sampled_from(["1/4", "1/8", "1/16"]),
     st.sampled_from(["", "A", "|:", "|:A|", "AB"]),
 )  # fmt: skip
+# Walks that came to a slur within a slur, twice, to an end within a bar, and to a chord name within an eighth.
+@example(seed=107303873, left=799, metre="C|", unit="1/8", beginning="AB")
+@example(seed=2719640445, left=152, metre="12/8", unit="1/8", beginning="|:")
+@example(seed=606659202, left=800, metre="3/4", unit="1/16", beginning="")
+@example(seed=18957949, left=471, metre="4/4", unit="1/16", beginning="|:")
 def test_abc2midi_has_nothing_to_say_about_a_walk(
     tmp_path_factory: pytest.TempPathFactory, seed: int, left: int, metre: str, unit: str, beginning: str
 ) -> None:

@@ -2,6 +2,7 @@
 import { html, partsOf } from "../dom.js";
 import { Exchange } from "../exchange.js";
 import { latest } from "../latest.js";
+import { load } from "./abc.js";
 import { nextCharacters } from "./next.js";
 import { Player } from "./player.js";
 import { save } from "./save.js";
@@ -13,7 +14,9 @@ const MOST_SEED = 2 ** 32;
 
 export function musicPanel(panel) {
   const desk = new Desk(panel);
-  desk.set(TUNES.Jig);
+  // Coming back to the page, a browser fills in what was typed before.
+  desk.set(desk.field.value || TUNES.Jig);
+  load().then(() => desk.openStaves());
 }
 
 /** The tune on the desk: its text, staves and what is being done to it. */
@@ -25,6 +28,7 @@ class Desk {
   constructor(panel) {
     this.parts = partsOf(panel);
     this.field = panel.querySelector("#tune");
+    this.saves = panel.querySelectorAll("[data-save]");
     this.exchange = new Exchange(panel, () => this.ask());
     this.player = new Player(() => this.#showPlaying());
     this.ask = latest(PAUSE_MS, (signal) => this.#askNext(signal));
@@ -41,6 +45,12 @@ class Desk {
     this.ask();
   }
 
+  /** From now on the tune can be drawn, played and kept. */
+  openStaves() {
+    [this.parts.play, ...this.saves].forEach((button) => (button.disabled = false));
+    this.engrave(this.field.value);
+  }
+
   #listen(panel) {
     const { parts, field } = this;
     field.addEventListener("input", () => this.set(field.value));
@@ -51,7 +61,7 @@ class Desk {
     parts.play.addEventListener("click", () => this.#play());
     parts.tempo.addEventListener("input", () => (parts.bpm.textContent = parts.tempo.value));
     parts.tempo.addEventListener("change", () => this.player.playing && this.player.play(this.#tune, this.#bpm));
-    panel.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", () => this.#save(button.dataset.save)));
+    this.saves.forEach((button) => button.addEventListener("click", () => this.#save(button.dataset.save)));
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
       if (!contentRect.width || contentRect.width === width || this.player.playing) return;

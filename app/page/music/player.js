@@ -1,5 +1,5 @@
 // Plays a tune and lights its notes as they sound. abcjs keeps the time, the synthesiser makes the sound.
-import abcjs from "abcjs";
+import { abcjs } from "./abc.js";
 import { Synth } from "./synth.js";
 
 const LIT = "sounding";

@@ -1,5 +1,5 @@
 // A tune as a file to keep, made here.
-import abcjs from "abcjs";
+import { abcjs } from "./abc.js";
 import { html } from "../dom.js";
 
 const KINDS = {

@@ -1,11 +1,11 @@
 // A tune as staves, engraved by abcjs.
-import abcjs from "abcjs";
+import { abcjs } from "./abc.js";
 
 const MEASURE = 190; // width of a measure that is easy to read, px
 
 /** Engraves `abc` into `place` and returns abcjs's tune, or null where there is nothing to draw. */
 export function engrave(place, abc) {
-  if (!place.clientWidth) return null; // not on view
+  if (!abcjs || !place.clientWidth) return null; // not here yet, or not on view
   const width = place.clientWidth;
   const [tune] = abcjs.renderAbc(place, abc, {
     add_classes: true,

@@ -18,11 +18,14 @@ export function rainPanel(panel) {
   const exchange = new Exchange(panel, () => estimate());
   const view = new HourView(parts, exchange);
   let hours = [];
+  let reading = null; // the file that was chosen last, until its hours are shown or others are
 
   const estimate = latest(0, async (signal) => {
     const [asked, predictions] = [hours, []];
+    let shown = 0;
     const table = hoursTable(panel.querySelector("table.hours"), asked, (index) => choose(index));
     const choose = (index) => {
+      shown = index;
       view.show(asked[index], predictions[index]);
       table.mark(index);
     };
@@ -31,29 +34,31 @@ export function rainPanel(panel) {
     for (const batch of batches(asked)) {
       const answer = await exchange.ask("Estimate", "/v1/rainfall", { hours: batch.map(asSent) }, signal);
       if (!answer) return;
+      const first = predictions.length;
       answer.predictions.forEach((prediction, item) => {
         table.fill(predictions.push({ ...prediction, item, request_id: answer.request_id }) - 1, prediction);
       });
-      if (predictions.length === batch.length) choose(0);
+      if (shown >= first && predictions[shown]) choose(shown);
       if (asked.length > 1) parts.progress.textContent = `${predictions.length} of ${asked.length} hours estimated`;
     }
   });
 
   function take(chosen, note = "") {
     exchange.clear();
-    hours = chosen;
+    [hours, reading] = [chosen, null];
     buttons.forEach((button, index) => button.setAttribute("aria-pressed", examples[index] === hours[0]));
     parts.progress.textContent = note;
     estimate();
   }
 
   async function read(file) {
+    reading = file;
     try {
       const { hours: found, more } = await readHours(file, MOST_HOURS);
-      take(found, `${found.length} hours read from ${file.name}${more ? "; it has more, which are left out" : ""}`);
+      if (reading === file) take(found, `${found.length} hours read from ${file.name}${more ? "; it has more, which are left out" : ""}`);
     } catch (error) {
       if (!(error instanceof CsvFault)) throw error;
-      exchange.fault(`${file.name} cannot be read`, error.message);
+      if (reading === file) exchange.fault(`${file.name} cannot be read`, error.message);
     }
   }
 
