@@ -48,20 +48,11 @@ class Pretraining(_Table):
     )
 
 
-class Documents(_Table):
-    """sentiment: a vector for every text, learned from all but held-out texts (see training/document_vectors.py)."""
-
-    epochs: int = Field(default=0, ge=0, description="0: none")
-    width: int = Field(default=300, gt=0)
-    learning_rate: float = Field(default=0.015, gt=0)
-
-
 class SelfTraining(_Table):
     """sentiment: unlabelled texts are labelled by teachers, and learned from like labelled ones."""
 
     teachers: list[str] = Field(default=[], description="recipes beside this one; trained first where they were not yet")
     ngrams: bool = Field(default=False, description="the n-gram line is a teacher too")
-    documents: Documents = Field(default=Documents(), description="the line over document vectors is a teacher too")
     pieces: int = Field(default=0, ge=0, description="pieces of 1 to 3 sentences of each text that the teachers label, too")
 
 
@@ -97,6 +88,10 @@ class Regularisation(_Table):
 
 
 class Training(_Table):
+    start: str = Field(
+        default="",
+        description="sentiment: a recipe beside this one whose network is gone on with; made first where it was not yet",
+    )
     epochs: int = Field(gt=0)
     patience: int = Field(default=3, gt=0, description="epochs without a better validation score before stopping")
     keep: Literal["best", "last"] = Field(
@@ -205,6 +200,7 @@ class Recipe(_Table):
             "pretraining": Pretraining(),
             "self_training": SelfTraining(),
             "generator": Generator(),
+            "training": self.training.model_copy(update={"start": ""}),
             "rain": self.rain.model_copy(update={"folds": 0}),
         }
         return self.model_copy(update=nothing)

@@ -19,7 +19,6 @@ from training.adversarial import adversarial_loss, cross_entropy
 from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
 from training.data.splits import Splits, recorded_splits
-from training.document_vectors import DocumentLine, DocumentVectors
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
 from training.model import SentimentNet, TaskNet, TextNet
@@ -52,7 +51,7 @@ class SentimentLearner:
     ]
 
     def __init__(self, recipe: Recipe, data: Path, work: Path, vocabulary: list[str] | None = None) -> None:
-        self._recipe, self._runs = recipe, work.parent
+        self._recipe, self._data, self._runs = recipe, data, work.parent
         reviews, report = read_reviews(data)
         texts, labels = reviews["text"].to_list(), reviews["label"].to_list()
         splits = review_splits(recipe, reviews["movie"].to_list(), reviews["official_test"].to_list(), work)
@@ -81,11 +80,13 @@ class SentimentLearner:
         if recipe.self_training.teachers and unlabelled:
             read = examples(unlabelled, [0.0] * len(unlabelled))
             pieces = self._pieces([*train, *read])
-            taught = self._taught(read, pieces, data, work / "soft_labels.npy")
+            taught = self._taught(read, pieces, work / "soft_labels.npy")
             more = [Example(item.inputs, np.array(p, np.float32)) for item, p in zip([*read, *pieces], taught, strict=True)]
             self.sets = Sets([*train, *more], validation, test, report, splits)
 
     def network(self) -> TaskNet:
+        if self._recipe.training.start:
+            return self._trained(self._recipe.training.start)[1]
         kind = WideNet if self._recipe.model.towers else SentimentNet
         net = kind(self._recipe, len(self.asset.content))
         folder = self._runs / f"pretraining-{self._fingerprint()}"
@@ -114,16 +115,14 @@ class SentimentLearner:
         pieces = [piece for text in texts for piece in drawn(text.inputs, self._ends, wanted, chance)]
         return [Example(piece, np.array(0.0, np.float32)) for piece in pieces]
 
-    def _taught(self, unlabelled: Sequence[Example], pieces: Sequence[Example], data: Path, kept: Path) -> metrics.Array:
+    def _taught(self, unlabelled: Sequence[Example], pieces: Sequence[Example], kept: Path) -> metrics.Array:
         """The teachers' probability of *positive* for each unlabelled text, then for each piece. Kept in a file, for a run that
         is gone on with."""
         if kept.exists():
             return np.asarray(np.load(kept), np.float64)
         label, count = labels_of(self.sets.validation), len(self.sets.validation)
         lines = self._lines_opinions()
-        networks = {
-            name: self._network_opinion(name, [*unlabelled, *pieces], data) for name in self._recipe.self_training.teachers
-        }
+        networks = {name: self._network_opinion(name, [*unlabelled, *pieces]) for name in self._recipe.self_training.teachers}
         # Of pieces only the networks judge: what a line says of one sentence is too often wrong.
         of_pieces = np.mean(
             [found[count + len(unlabelled) :] / metrics.best_temperature(found[:count], label) for found in networks.values()],
@@ -138,7 +137,7 @@ class SentimentLearner:
         np.save(kept, taught)
         return taught
 
-    def _network_opinion(self, teacher: str, texts: Sequence[Example], data: Path) -> metrics.Array:
+    def _network_opinion(self, teacher: str, texts: Sequence[Example]) -> metrics.Array:
         """Logits of the validation set, then of the texts, of the network that a recipe makes. It is trained first, unless
         what it said is kept in the run's folder or beside the recipe."""
         path, folder, texts = RECIPES / f"{teacher}.toml", self._runs / teacher, [*self.sets.validation, *texts]
@@ -147,29 +146,27 @@ class SentimentLearner:
             if said is not None:
                 log.info("teacher %s: what it said is kept in %s", teacher, kept)
                 return said
-        log.info("teacher %s", teacher)
-        folder.mkdir(parents=True, exist_ok=True)
-        recipe = read_recipe(path)
-        learner = SentimentLearner(recipe, data, folder)
-        network, _ = fit(learner, recipe, folder)
+        learner, network = self._trained(teacher)
         said = learner.logits(as_run(network, device_here()), texts)
         keep_opinions(folder / "opinions.npz", path, texts, said)
         return said
 
+    def _trained(self, name: str) -> tuple["SentimentLearner", TaskNet]:
+        """What another recipe makes; where it was made before, it is only read."""
+        log.info("network of %s", name)
+        recipe, folder = read_recipe(RECIPES / f"{name}.toml"), self._runs / name
+        folder.mkdir(parents=True, exist_ok=True)
+        learner = SentimentLearner(recipe, self._data, folder)
+        return learner, fit(learner, recipe, folder)[0]
+
     def _lines_opinions(self) -> dict[str, metrics.Array]:
         """Logits of the validation set, then of the unlabelled texts, by each teacher that is no network."""
-        labels, labelled, settings = labels_of(self.sets.train), len(self.sets.train), self._recipe.self_training
-        opinions = {}
-        if settings.ngrams:
-            log.info("teacher n-grams")
-            line = NGrams(self._corpus[:labelled], labels)
-            opinions["n-grams"] = line.logits([*self._validation_words, *self._corpus[labelled:]])
-        if settings.documents.epochs:
-            log.info("teacher document vectors")
-            documents = DocumentLine(DocumentVectors(self._corpus, settings.documents, self._recipe.training.seed), labels)
-            learned = documents.logits_learned[labelled:]
-            opinions["document vectors"] = np.concatenate([documents.logits(self._validation_words), learned])
-        return opinions
+        labels, labelled = labels_of(self.sets.train), len(self.sets.train)
+        if not self._recipe.self_training.ngrams:
+            return {}
+        log.info("teacher n-grams")
+        line = NGrams(self._corpus[:labelled], labels)
+        return {"n-grams": line.logits([*self._validation_words, *self._corpus[labelled:]])}
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         assert isinstance(network, TextNet)  # noqa: S101

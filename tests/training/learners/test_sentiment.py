@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
 from training.learners import sentiment
 from training.learners.sentiment import SentimentLearner, labels_of
@@ -17,9 +18,6 @@ TAUGHT = """
 teachers = ["teacher"]
 ngrams = true
 pieces = 1
-[self_training.documents]
-epochs = 5
-width = 8
 """
 
 
@@ -93,3 +91,24 @@ def test_what_a_teacher_by_another_recipe_said_is_not_taken(
     monkeypatch.delattr(sentiment, "fit")
     with pytest.raises(NameError, match="fit"):
         learn(TAUGHT)
+
+
+def test_a_network_goes_on_from_what_another_recipe_made(
+    learn: Callable[[str], SentimentLearner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = learn(TAUGHT)
+    training = learner._recipe.training.model_copy(update={"start": "teacher"})
+    learner._recipe = learner._recipe.model_copy(update={"training": training})
+    begun = learner.network().state_dict()
+    made = torch.load(tmp_path / "runs" / "teacher" / "checkpoint.pt", weights_only=True)["best"]["weights"]
+    assert begun.keys() == made.keys()
+    assert all((begun[name] == made[name]).all() for name in made)
+
+
+def test_a_dry_run_trains_nothing_beforehand(tiny_recipe: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(tiny_recipe("sentiment") + TAUGHT)
+    recipe = read_recipe(path)
+    training = recipe.training.model_copy(update={"start": "another"})
+    quick = recipe.model_copy(update={"training": training}).without_preparation()
+    assert (quick.training.start, quick.self_training.teachers) == ("", [])
