@@ -87,6 +87,8 @@ class SentimentLearner:
     def network(self) -> TaskNet:
         if self._recipe.training.start:
             return self._trained(self._recipe.training.start)[1]
+        if self._recipe.model.towers and device_here().type == "cpu":
+            log.warning("pretraining towers takes days without a GPU; that of sentiment-teacher.toml takes an hour")
         kind = WideNet if self._recipe.model.towers else SentimentNet
         net = kind(self._recipe, len(self.asset.content))
         folder = self._runs / f"pretraining-{self._fingerprint()}"
