@@ -40,6 +40,11 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
     Raises RecipeError, DataError or ExportError.
     """
     recipe = read_recipe(recipe_path)
+    if recipe.model.towers:
+        raise RecipeError(
+            f"{recipe_path}: model.towers: such a network is a teacher and is not served; it is trained for the recipe that "
+            "names it in self_training.teachers"
+        )
     run = runs / recipe_path.stem
     if dry_run:
         # Kept apart: an untrained network must be neither gone on with nor served.

@@ -17,6 +17,7 @@ from training.train import LEARNERS, evaluate, train
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPES = sorted((REPOSITORY / "training" / "recipes").glob("*.toml"))
+TEACHER_ONLY = REPOSITORY / "training" / "recipes" / "sentiment-wide.toml"
 
 Written = Callable[..., Path]
 
@@ -50,7 +51,13 @@ def test_every_cell_trains_for_every_task_and_its_bundle_is_served(
     assert len(log_of(tmp_path / "runs" / "tiny")) == 2
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_network_that_only_teaches_is_not_trained_for_itself(tmp_path: Path, tiny_sources: dict[str, Path]) -> None:
+    with pytest.raises(RecipeError, match="is a teacher and is not served"):
+        train(TEACHER_ONLY, tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if path != TEACHER_ONLY], ids=lambda path: path.stem)
 def test_every_recipe_survives_a_dry_run(path: Path, tmp_path: Path, tiny_sources: dict[str, Path]) -> None:
     text = re.sub(r"(validation|test)_items = \d+", r"\1_items = 6", path.read_text())
     copy = tmp_path / path.name

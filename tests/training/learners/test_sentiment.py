@@ -1,6 +1,7 @@
 """Learning sentiment from texts that teachers labelled."""
 
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,17 @@ def test_what_a_teacher_by_another_recipe_said_is_not_taken(
     monkeypatch.delattr(sentiment, "fit")
     with pytest.raises(NameError, match="fit"):
         learn(TAUGHT)
+
+
+def test_towers_teach(learn: Callable[[str], SentimentLearner], tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher.toml"
+    one_stack = re.search(r"\[model\]\n(.*\n)+?\n?(?=\[|\Z)", teacher.read_text())
+    assert one_stack
+    towers = "[model]\nembedding = 8\nhidden = 12\nlayers = 2\nbidirectional = true\ntowers = true\n"
+    teacher.write_text(teacher.read_text().replace(one_stack.group(), towers).replace('"gru"', '"lstm"'))
+    told = labels_of(learn(TAUGHT).sets.train)
+    assert ((told > 0) & (told < 1)).sum() >= 20
+    assert "forwards.lstm.weight_ih_l1" in torch.load(tmp_path / "runs" / "teacher" / "checkpoint.pt")["network"]
 
 
 def test_a_network_goes_on_from_what_another_recipe_made(
