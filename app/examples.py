@@ -68,7 +68,7 @@ CELLS: dict[str, Any] = {"text": "It starts slowly, but the ending is wonderful.
 def _answer(task: str, **said: Any) -> dict[str, Any]:
     return {
         "request_id": "01a210a4-5515-75e3-8dbf-06a67ba33bea",
-        "model": {"task": task, "version": "20261125-lstm-059c40", "cell": "lstm"},
+        "model": {"task": task, "version": "20261127-lstm-a2e3e5", "cell": "lstm"},
         "timing_ms": {"encode": 0.114, "queue": 0.899, "run": 6.545},
         **said,
     }
