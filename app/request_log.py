@@ -5,7 +5,6 @@ import logging
 import queue
 import secrets
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -33,9 +32,6 @@ Place = Literal["durable", "spooled"]
 """Where a row is: committed in the database, or on disk in the spool."""
 
 _MOST_ROWS_A_COMMIT = 256
-# A commit costs the processor as much as some ten rows. Where many come, the next one waits this long for more of them.
-_MANY_ROWS = 16
-_GATHER_S = 0.004
 _MOST_WAIT_S = 5.0
 _MOST_STORE_S = 4.0  # below what callers wait, so that they are told of what happened and not before it happens
 _MOST_STORE_RELAXED_S = 1.5  # the spool is at hand
@@ -190,8 +186,6 @@ class RequestLog:
             group = [waiting for waiting in [*undone, first, *self._more()] if not waiting.given_up]
             if group:
                 self._commit(group)
-            if len(group) >= _MANY_ROWS:
-                time.sleep(_GATHER_S)
         self._store.close()
 
     def _more(self) -> list[Waiting]:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -106,33 +105,6 @@ def test_rows_that_wait_together_are_all_written(log: RequestLog) -> None:
 
     asyncio.run(write_all())
     assert all(log.find(one["request_id"]) for one in rows)
-
-
-def test_where_many_rows_come_the_next_commit_waits_for_more(log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits, whole = [0], log._store.commit
-
-    def commit(rows: Any, *rest: Any) -> list[Any]:
-        commits.append(len(rows))
-        return whole(rows, *rest)
-
-    monkeypatch.setattr(log._store, "commit", commit)
-    monkeypatch.setattr("app.request_log._GATHER_S", 3.0)
-
-    async def scenario() -> None:
-        while commits[-1] < 16:
-            await asyncio.gather(*(log.write(row()) for _ in range(40)))
-        many, writing = len(commits), []
-        for _ in range(3):
-            writing.append(asyncio.create_task(log.write(row())))
-            await asyncio.sleep(0.02)
-        await asyncio.gather(*writing)
-        assert commits[many:] == [3]
-        started_s = time.monotonic()
-        for _ in range(3):
-            await log.write(row())
-        assert time.monotonic() - started_s < 3.0, "few rows wait for nothing"
-
-    asyncio.run(scenario())
 
 
 def test_a_bad_row_fails_alone(log: RequestLog) -> None:
