@@ -27,7 +27,7 @@ from training.opinions import keep_opinions, kept_opinions
 from training.pieces import ENDS, drawn, mean_logits
 from training.pretrain import LanguageModel, pretrain
 from training.progress import track
-from training.recipe import RECIPES, Recipe, read_recipe
+from training.recipe import RECIPES, Recipe, RecipeError, read_recipe
 from training.wide import WideNet
 from training.words import learn_vectors, make_vocabulary, read_corpus
 
@@ -86,7 +86,7 @@ class SentimentLearner:
 
     def network(self) -> TaskNet:
         if self._recipe.training.start:
-            return self._trained(self._recipe.training.start)[1]
+            return self._begun(self._recipe.training.start)
         if self._recipe.model.towers and device_here().type == "cpu":
             log.warning("pretraining towers takes days without a GPU; that of sentiment-teacher.toml takes an hour")
         kind = WideNet if self._recipe.model.towers else SentimentNet
@@ -100,6 +100,17 @@ class SentimentLearner:
             counts = np.bincount(np.concatenate(texts), minlength=len(self.asset.content))
             model = LanguageModel(net.embedding, *net.directions(), counts.tolist())
             pretrain(model.to(device_here()), texts, self._recipe, folder)
+        return net
+
+    def _begun(self, start: str) -> TaskNet:
+        """A network by this recipe, with the weights of the one that `start` makes."""
+        own, other = self._recipe, read_recipe(RECIPES / f"{start}.toml")
+        if (own.cell, own.data, own.model) != (other.cell, other.data, other.model):
+            raise RecipeError(
+                f"training.start: {start} has another cell, [data] or [model], and only the same can be gone on with"
+            )
+        net = SentimentNet(own, len(self.asset.content))
+        net.load_state_dict(self._trained(start)[1].state_dict())
         return net
 
     def _fingerprint(self) -> str:

@@ -12,7 +12,8 @@ import torch
 
 from training.learners import sentiment
 from training.learners.sentiment import SentimentLearner, labels_of
-from training.recipe import read_recipe
+from training.model import SentimentNet
+from training.recipe import RecipeError, read_recipe
 
 TAUGHT = """
 [self_training]
@@ -110,11 +111,25 @@ def test_a_network_goes_on_from_what_another_recipe_made(
 ) -> None:
     learner = learn(TAUGHT)
     training = learner._recipe.training.model_copy(update={"start": "teacher"})
-    learner._recipe = learner._recipe.model_copy(update={"training": training})
-    begun = learner.network().state_dict()
+    regular = learner._recipe.regularisation.model_copy(update={"dropout": 0.77, "embedding_dropout": 0.66})
+    learner._recipe = learner._recipe.model_copy(update={"training": training, "regularisation": regular})
+    network = learner.network()
+    assert isinstance(network, SentimentNet)
+    assert (network.dropout.p, network.embedding_dropout.p) == (0.77, 0.66), "what is no weight is this recipe's own"
+    begun = network.state_dict()
     made = torch.load(tmp_path / "runs" / "teacher" / "checkpoint.pt", weights_only=True)["best"]["weights"]
     assert begun.keys() == made.keys()
     assert all((begun[name] == made[name]).all() for name in made)
+
+
+def test_a_network_of_another_shape_is_not_gone_on_with(learn: Callable[[str], SentimentLearner], tmp_path: Path) -> None:
+    learner = learn("")
+    training = learner._recipe.training.model_copy(update={"start": "teacher"})
+    model = learner._recipe.model.model_copy(update={"hidden": 99})
+    learner._recipe = learner._recipe.model_copy(update={"training": training, "model": model})
+    with pytest.raises(RecipeError, match="start: teacher has another cell"):
+        learner.network()
+    assert not (tmp_path / "runs" / "teacher").exists()
 
 
 def test_a_dry_run_trains_nothing_beforehand(tiny_recipe: Callable[..., str], tmp_path: Path) -> None:
