@@ -15,15 +15,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from app.tasks.rainfall import Hour, Rainfall, baselines_mm, interval_mm
+from app.tasks.rainfall import Hour, Rainfall, baselines_mm, calibrated_mm
 from training import metrics
 from training.data.radar_generator import raised
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
 from training.data.report import ReadReport
 from training.data.splits import Splits
-from training.learners.rainfall import RainLearner, conformal_quantile, interval_misses
+from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
+from training.rain_calibration import calibration
 from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
 
@@ -98,8 +99,9 @@ def _cross_validate(
         parts = np.array_split(order, folds)
         for fold, held in enumerate(parts):
             rest = [row for row in order.tolist() if row not in set(held.tolist())]
-            validation = round(_VALIDATION_SHARE * len(rest))
-            splits = Splits(rest[validation:], rest[:validation], held.tolist())
+            # Where the recipe keeps the last epoch nothing is chosen, and all hours outside the fold are learned from.
+            validation = round(_VALIDATION_SHARE * len(rest)) if recipe.training.keep == "best" else 0
+            splits = Splits(rest[validation:], rest[:validation] or held.tolist(), held.tolist())
             lessons = pool.among(splits.train, recipe.generator.hours)
             hours = [table.hour(row) for row in held]
             quantiles[repeat, held], monotone[repeat, held] = _one_fold(
@@ -116,16 +118,14 @@ def _cross_validate(
 
 
 def _calibrated(quantiles_mm: Floats, table: HourTable, parts: Sequence[npt.NDArray[np.int64]]) -> Floats:
-    """[hours, 3]: every part's intervals widened by how far those of the other parts miss their gauges."""
+    """[hours, 3]: every part's quantiles calibrated on the gauges of the other parts."""
     gauge = table.gauge_mm.astype(np.float64)
     echo = np.array([np.isfinite(table.hour(row).reflectivity_dbz).any() for row in range(len(table))])
-    misses, calibrated = interval_misses(quantiles_mm, gauge), np.zeros_like(quantiles_mm)
+    calibrated = np.zeros_like(quantiles_mm)
     for held in parts:
-        others = gauge < metrics.IMPLAUSIBLE_MM
-        others[held] = False
-        kinds = {"echo": misses[others & echo], "silent": misses[others & ~echo]}
-        widening = {name: conformal_quantile(found.tolist()) for name, found in kinds.items() if len(found)}
-        calibrated[held] = interval_mm(quantiles_mm[held], echo[held], widening)
+        others = np.setdiff1d(np.arange(len(table)), held)
+        settings = calibration(quantiles_mm[others], gauge[others], echo[others])
+        calibrated[held] = calibrated_mm(quantiles_mm[held], echo[held], settings)
     return calibrated
 
 

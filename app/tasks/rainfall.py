@@ -112,17 +112,20 @@ def features(hour: Hour) -> npt.NDArray[np.float32]:
     return np.concatenate([np.stack(plain, axis=1), hour.measured, ~np.isnan(hour.measured)], axis=1, dtype=np.float32)
 
 
-def interval_mm(
-    quantiles_mm: npt.NDArray[np.floating[Any]], echo: npt.NDArray[np.bool_], widening: Mapping[str, float]
+def calibrated_mm(
+    quantiles_mm: npt.NDArray[np.floating[Any]], echo: npt.NDArray[np.bool_], settings: Mapping[str, Any]
 ) -> npt.NDArray[np.float64]:
-    """The graph's three quantiles [hours, 3] with the outer ones moved to where they cover 90 % of unseen gauges.
+    """The graph's three quantiles [hours, 3] as gauges that it has not seen say they should be.
 
-    Conformalised quantile regression (Romano, Patterson, Candes 2019) on a log scale: `widening` is by how much ln(1 + mm) must
-    reach further, for hours with `echo` (a scan with `Ref`) and for `silent` ones; less than 0 narrows, none leaves them be.
-    0 <= low <= median <= high always holds.
+    `gauge_factor` multiplies all three of hours with `echo` (a scan with `Ref`); none leaves them be. Then the outer ones move
+    to where they cover 90 % (conformalised quantile regression; Romano, Patterson, Candes 2019), on a log scale:
+    `interval_widening` is by how much ln(1 + mm) must reach further, for hours with `echo` and for `silent` ones; less than 0
+    narrows. 0 <= low <= median <= high always holds.
     """
+    widening = settings.get("interval_widening", {})
     reach = np.where(echo, widening.get("echo", 0.0), widening.get("silent", 0.0))
-    low, middle, high = np.maximum(np.asarray(quantiles_mm, np.float64), 0.0).T
+    factor = np.where(echo, settings.get("gauge_factor", 1.0), 1.0)
+    low, middle, high = np.maximum(np.asarray(quantiles_mm, np.float64), 0.0).T * factor
     low = np.clip(np.expm1(np.log1p(low) - reach), 0.0, middle)
     high = np.maximum(np.expm1(np.log1p(high) + reach), middle)
     return np.stack([low, middle, high], axis=1)
@@ -137,7 +140,7 @@ class EncodedHour:
 
 
 class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
-    """The task, from the scaler (mean and deviation of every feature, in FEATURES order) and what widens the interval."""
+    """The task, from the scaler (mean and deviation of every feature, in FEATURES order) and what `calibrated_mm` needs."""
 
     name = "rainfall"
     features = ("scans", "missing_share", "rain_mm")
@@ -145,15 +148,15 @@ class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
     most_items = 64
     most_steps = 1024
 
-    def __init__(self, mean: Sequence[float], deviation: Sequence[float], widening: Mapping[str, float] | None = None) -> None:
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float], settings: Mapping[str, Any] | None = None) -> None:
         self._mean = np.array(mean, dtype=np.float32)
         self._deviation = np.array(deviation, dtype=np.float32)
-        self._widening = widening or {}
+        self._settings = settings or {}
 
     @classmethod
     def from_bundle(cls, settings: dict[str, Any], scaler: list[dict[str, Any]]) -> "Rainfall":
         mean, deviation = ([feature[name] for feature in scaler] for name in ("mean", "deviation"))
-        return cls(mean, deviation, settings.get("interval_widening"))
+        return cls(mean, deviation, settings)
 
     def guess_length(self, raw: Hour) -> int:
         return len(raw.minutes_past)
@@ -173,7 +176,7 @@ class Rainfall(Batchable[Hour, EncodedHour, RainPrediction]):
     def predictions(self, items: Sequence[EncodedHour], outputs: Tensors) -> list[RainPrediction]:
         hours = [item.hour for item in items]
         used = [int(np.isfinite(hour.reflectivity_dbz).sum()) for hour in hours]
-        rows = interval_mm(outputs["quantiles_mm"], np.array(used) > 0, self._widening).tolist()
+        rows = calibrated_mm(outputs["quantiles_mm"], np.array(used) > 0, self._settings).tolist()
         return [
             RainPrediction(middle, (low, high), scans, baselines_mm(hour), _observed(hour, middle))
             for hour, scans, (low, middle, high) in zip(hours, used, rows, strict=True)

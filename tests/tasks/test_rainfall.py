@@ -15,9 +15,9 @@ from app.tasks.rainfall import (
     Hour,
     Rainfall,
     baselines_mm,
+    calibrated_mm,
     contributions_mm,
     features,
-    interval_mm,
     marshall_palmer_mm,
     scan_weights_h,
 )
@@ -208,14 +208,28 @@ def test_a_calibrated_interval_reaches_further_for_hours_of_its_kind_alone() -> 
     assert silent.interval_90_mm == pytest.approx((15.0, 60.0))
 
 
+def test_what_gauges_say_of_estimates_multiplies_those_of_hours_with_an_echo_alone() -> None:
+    scaler = [{"name": name, "mean": 0.0, "deviation": 1.0} for name in NAMES]
+    task = Rainfall.from_bundle({"gauge_factor": 1.2, "interval_widening": {"echo": 0.0, "silent": 0.0}}, scaler)
+    with_echo, silent = task.answer(SumsOfScans(), [hour((30, 5.0)), hour((30, None))])
+    assert (*with_echo.interval_90_mm, with_echo.rain_mm) == pytest.approx((18.0, 72.0, 36.0))
+    assert (*silent.interval_90_mm, silent.rain_mm) == pytest.approx((15.0, 60.0, 30.0))
+
+
 @unhurried
-@given(st.tuples(*[st.floats(-1e-3, 1e3)] * 3).map(sorted), st.booleans(), st.fixed_dictionaries({"echo": st.floats(-9, 9)}))
+@given(
+    st.tuples(*[st.floats(-1e-3, 1e3)] * 3).map(sorted),
+    st.booleans(),
+    st.floats(0.5, 2.0),
+    st.fixed_dictionaries({"echo": st.floats(-9, 9)}),
+)
 def test_no_calibration_crosses_the_quantiles_or_makes_rain_negative(
-    quantiles: list[float], echo: bool, widening: dict[str, float]
+    quantiles: list[float], echo: bool, factor: float, widening: dict[str, float]
 ) -> None:
-    low, middle, high = interval_mm(np.array([quantiles]), np.array([echo]), widening)[0]
+    calibration = {"gauge_factor": factor, "interval_widening": widening}
+    low, middle, high = calibrated_mm(np.array([quantiles]), np.array([echo]), calibration)[0]
     assert 0 <= low <= middle <= high
-    assert middle == max(0.0, quantiles[1])
+    assert middle == max(0.0, quantiles[1]) * (factor if echo else 1.0)
 
 
 def test_baselines_by_hand() -> None:

@@ -1,8 +1,8 @@
 """Learning rainfall: a median with its 90 % interval, from gauges by pinball losses and from a teacher where there is one."""
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, features, interval_mm
+from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, calibrated_mm, features
 from app.tasks.task import Observed, Run
 from training import metrics
 from training.data.batches import Batch, Example, LazyExamples
@@ -23,13 +23,13 @@ from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
 from training.model import TaskNet, steps_within
+from training.rain_calibration import calibration
 from training.rain_net import RainfallNet, Reflectivities, log_rate
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 QUANTILES = (0.05, 0.5, 0.95)
-COVERED = 0.9
 _SCORING_ITEMS = 256
 _HOURS_FOR_SCALER = 20_000
 _MOST_ENCODED = 200_000  # hours kept encoded, about 0.5 GB; of more, each is encoded when its turn comes
@@ -47,6 +47,17 @@ _GOLDEN = [
     {"radardist_km": 15.0, "scans": [{"minutes_past": 30}]},
     {"radardist_km": 0.0, "scans": [{"minutes_past": k, "Ref": 45.0, "Ref_5x5_90th": 48.5} for k in range(60)]},
 ]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Of hours, as the graph sees them: its quantiles before calibration [hours, 3], the gauges, what Marshall-Palmer says, and
+    whether there is a scan with `Ref`."""
+
+    quantiles_mm: npt.NDArray[np.float64]
+    gauge_mm: npt.NDArray[np.float64]
+    marshall_palmer_mm: npt.NDArray[np.float64]
+    echo: npt.NDArray[np.bool_]
 
 
 class RainLearner:
@@ -70,7 +81,7 @@ class RainLearner:
         plausible = [row for row in splits.train if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
         self.asset = Asset("scaler.json", scaler or _scaler(table, plausible))
         self.settings: dict[str, Any] = {}
-        self._task = Rainfall.from_bundle(self.settings, self.asset.content)
+        self._task = Rainfall.from_bundle({}, self.asset.content)
         deviations = {feature["name"]: feature["deviation"] for feature in self.asset.content}
         self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in _REFLECTIVITIES])
         self._raised_db, self._own_level = torch.tensor(recipe.rain.raised_db), recipe.rain.raised_db.index(0.0)
@@ -129,17 +140,9 @@ class RainLearner:
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         """`mae_mm` and the rest over plausible gauges of hours with reflectivity; `all_` over every hour."""
-        quantiles = np.zeros((len(examples), len(QUANTILES)))
-        gauge, physics = np.zeros(len(examples)), np.zeros(len(examples))
-        echo = np.zeros(len(examples), dtype=bool)
-        for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
-            feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
-            quantiles[rows] = run(feeds)["quantiles_mm"]
-            gauge[rows] = batch.targets.numpy()[:, 0, self._own_level, 0]
-            # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
-            physics[rows] = feeds["scans"][:, :, 0].sum(axis=1)
-            echo[rows] = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
-        estimate = interval_mm(quantiles, echo, self.settings.get("interval_widening", {}))
+        said = self._said(run, examples)
+        gauge, physics, echo = said.gauge_mm, said.marshall_palmer_mm, said.echo
+        estimate = calibrated_mm(said.quantiles_mm, echo, self.settings)
         judged = echo & (gauge < metrics.IMPLAUSIBLE_MM)
         low, middle, high = estimate[judged].T
         return {
@@ -153,52 +156,44 @@ class RainLearner:
         }
 
     def calibrate(self, run: Run) -> None:
-        """How far the interval must reach so that it covers 90 % of unseen gauges: conformal prediction (Romano, Patterson,
-        Candes 2019), apart for hours with and without `Ref`, on the validation hours, and where the recipe has folds on the
-        training hours too, each judged by a network that did not learn from it (cross-conformal prediction, Vovk 2015)."""
-        parts = [self._misses(run, self.sets.validation), *self._misses_of_folds()]
-        misses = {name: [one for part in parts for one in part[name]] for name in ("echo", "silent")}
-        self.settings["interval_widening"] = {name: conformal_quantile(found) for name, found in misses.items() if found}
+        """By how much estimates are to be multiplied, and how far the interval must reach so that it covers 90 % of unseen
+        gauges (conformal prediction; Romano, Patterson, Candes 2019): on the validation hours, and where the recipe has folds
+        on the training hours too, each judged by a network that did not learn from it (cross-conformal, Vovk 2015)."""
+        said = [self._said(run, self.sets.validation), *self._said_by_folds()]
+        quantiles, gauge, echo = (
+            np.concatenate(parts) for parts in zip(*((one.quantiles_mm, one.gauge_mm, one.echo) for one in said), strict=True)
+        )
+        self.settings |= calibration(quantiles, gauge, echo)
 
-    def _misses(self, run: Run, examples: Sequence[Example]) -> dict[str, list[float]]:
-        """`interval_misses` of the hours with a plausible gauge."""
-        misses: dict[str, list[float]] = {"echo": [], "silent": []}
-        for _, batch in scoring_batches(examples, _SCORING_ITEMS):
+    def _said(self, run: Run, examples: Sequence[Example]) -> _Said:
+        quantiles = np.zeros((len(examples), len(QUANTILES)))
+        gauge, physics = np.zeros(len(examples)), np.zeros(len(examples))
+        echo = np.zeros(len(examples), dtype=bool)
+        for rows, batch in scoring_batches(examples, _SCORING_ITEMS):
             feeds = {"scans": batch.inputs.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
-            gauge = batch.targets.numpy()[:, 0, self._own_level, 0]
-            miss = interval_misses(run(feeds)["quantiles_mm"], gauge)
-            echo = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
-            for name, mask in (("echo", echo), ("silent", ~echo)):
-                misses[name] += miss[mask & (gauge < metrics.IMPLAUSIBLE_MM)].tolist()
-        return misses
+            quantiles[rows] = run(feeds)["quantiles_mm"]
+            gauge[rows] = batch.targets.numpy()[:, 0, self._own_level, 0]
+            # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
+            physics[rows] = feeds["scans"][:, :, 0].sum(axis=1)
+            echo[rows] = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
+        return _Said(quantiles, gauge, physics, echo)
 
-    def _misses_of_folds(self) -> Iterator[dict[str, list[float]]]:
+    def _said_by_folds(self) -> Iterator[_Said]:
         recipe, splits = self._recipe, self.sets.splits
         order = np.random.default_rng(recipe.training.seed).permutation(splits.train)
         for number, held in enumerate(np.array_split(order, recipe.rain.folds) if recipe.rain.folds else [], 1):
-            log.info("interval: network %d of %d, without %d training hours", number, recipe.rain.folds, len(held))
+            log.info("calibration: network %d of %d, without %d training hours", number, recipe.rain.folds, len(held))
             rest = sorted(set(splits.train) - set(held.tolist()))
             lessons = self._lessons.among(rest, recipe.generator.hours)
             fold = Splits(rest, splits.validation, held.tolist())
             learner = RainLearner(recipe, self._table, self.sets.report, fold, lessons)
             with TemporaryDirectory() as folder:
                 network, _ = fit(learner, recipe, Path(folder))
-            yield learner._misses(as_run(network, device_here()), learner.sets.test)
+            yield learner._said(as_run(network, device_here()), learner.sets.test)
 
     def observed(self, run: Run) -> Observed:
-        return self._task.observed(self._task.answer(run, [self._table.hour(row) for row in self.sets.splits.validation]))
-
-
-def interval_misses(quantiles_mm: npt.NDArray[np.floating[Any]], gauge_mm: npt.NDArray[np.floating[Any]]) -> Any:
-    """By how much ln(1 + gauge) is outside the outer two of three quantiles [hours, 3], below 0 where it is inside; [hours]."""
-    low, _, high = np.log1p(quantiles_mm).T
-    return np.maximum(low - np.log1p(gauge_mm), np.log1p(gauge_mm) - high)
-
-
-def conformal_quantile(misses: Sequence[float]) -> float:
-    """The ceil((n + 1) 0.9)-th smallest of n; of fewer than nine the largest, which covers less than promised."""
-    rank = min(len(misses), math.ceil((len(misses) + 1) * COVERED))
-    return float(sorted(misses)[rank - 1])
+        task = Rainfall.from_bundle(self.settings, self.asset.content)
+        return task.observed(task.answer(run, [self._table.hour(row) for row in self.sets.splits.validation]))
 
 
 class RainfallLearner(RainLearner):

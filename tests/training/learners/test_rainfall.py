@@ -20,8 +20,9 @@ from training.data.rain_lessons import Answers, Lessons, gather_lessons, no_less
 from training.data.report import ReadReport
 from training.data.splits import Splits
 from training.learners import rainfall
-from training.learners.rainfall import RainLearner, conformal_quantile
+from training.learners.rainfall import RainLearner
 from training.model import TaskNet
+from training.rain_calibration import conformal_quantile
 from training.rain_net import RainfallNet
 from training.recipe import Recipe, read_recipe
 from training.train import train
@@ -166,15 +167,6 @@ def test_many_hours_are_encoded_when_their_turn_comes(monkeypatch: pytest.Monkey
     assert all((one.inputs == other.inputs).all() for one, other in zip(kept, lazy, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("misses", "expected"),
-    [(list(range(99)), 89), (list(range(9)), 8), (list(range(19)), 17), ([5.0], 5.0), ([3.0, -1.0], 3.0)],
-)
-def test_the_conformal_quantile_counts_the_unseen_hour_too(misses: list[float], expected: float) -> None:
-    """The 90th of 99, the 9th of 9, the 18th of 19; of too few the largest."""
-    assert conformal_quantile(misses[::-1]) == expected
-
-
 def test_after_calibration_nine_of_ten_validation_hours_are_covered() -> None:
     chance = np.random.default_rng(0)
     hours = table(chance.lognormal(0.5, 1.0, 400).tolist())
@@ -189,6 +181,8 @@ def test_after_calibration_nine_of_ten_validation_hours_are_covered() -> None:
     assert before < 0.5
     assert after == pytest.approx(0.9, abs=0.01)
     assert set(one.settings["interval_widening"]) == {"echo", "silent"}
+    ratios = hours.gauge_mm[[row for row in range(300) if row % 5]] / 1.5
+    assert one.settings["gauge_factor"] == pytest.approx(np.quantile(ratios, 0.5, method="lower"))
 
 
 def test_with_folds_every_training_hour_calibrates_under_a_network_that_has_not_seen_it(
