@@ -41,7 +41,7 @@ def gauge_factor(estimate_mm: Floats, gauge_mm: Floats) -> float:
 def interval_misses(quantiles_mm: Floats, gauge_mm: Floats) -> Floats:
     """By how much ln(1 + gauge) is outside the outer two of three quantiles [hours, 3], below 0 where it is inside; [hours]."""
     low, _, high = np.log1p(quantiles_mm).T
-    return np.maximum(low - np.log1p(gauge_mm), np.log1p(gauge_mm) - high)
+    return np.asarray(np.maximum(low - np.log1p(gauge_mm), np.log1p(gauge_mm) - high))
 
 
 def conformal_quantile(misses: Sequence[float]) -> float:
