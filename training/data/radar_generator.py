@@ -84,7 +84,8 @@ class RadarGenerator:
         if chance.random() < strengths.profile_share:
             profile, parent = self._profile(first, chance)
             hour, parents = _follow(hour, profile), parents | parent
-        hour = _shift(hour, float(chance.integers(0, 60)))
+        if chance.random() < strengths.shifted_share:
+            hour = _shift(hour, float(chance.integers(0, 60)))
         if chance.random() < strengths.thinned_share:
             donor = self._like(first, chance)
             hour, parents = _thin(hour, int(self._scans[donor]), chance), parents | {donor}

@@ -114,8 +114,14 @@ def test_hours_followed_only_for_their_course_are_nobodys_parents() -> None:
     assert any(len(one.hour.minutes_past) == 3 and len(one.parents) == 1 for one in drawn)
 
 
-def test_without_any_change_an_hour_is_only_shifted_in_time() -> None:
+def test_without_any_change_an_hour_keeps_its_minutes() -> None:
     one = generator().draw(0)
+    (parent,) = one.parents
+    assert one.hour.minutes_past.tolist() == hours()[parent].minutes_past.tolist()
+
+
+def test_an_hour_can_be_shifted_in_time() -> None:
+    one = generator(shifted_share=1.0).draw(0)
     (parent,) = one.parents
     before, after = hours()[parent], one.hour
     assert len(after.minutes_past) == len(before.minutes_past)
