@@ -1,6 +1,6 @@
 """Examples for every operation. Each question succeeds when sent as it stands; feedback, to the path of a record of its task.
 
-Answers are what the shipped bundles once said to them."""
+Answers begin with what the shipped bundles say to them."""
 
 import json
 from typing import Any
@@ -65,10 +65,10 @@ MUSIC_GENERATE: dict[str, Any] = {
 CELLS: dict[str, Any] = {"text": "It starts slowly, but the ending is wonderful."}
 
 
-def _answer(task: str, **said: Any) -> dict[str, Any]:
+def _answer(task: str, version: str, **said: Any) -> dict[str, Any]:
     return {
         "request_id": "01a210a4-5515-75e3-8dbf-06a67ba33bea",
-        "model": {"task": task, "version": "20261127-lstm-a2e3e5", "cell": "lstm"},
+        "model": {"task": task, "version": version, "cell": "lstm"},
         "timing_ms": {"encode": 0.114, "queue": 0.899, "run": 6.545},
         **said,
     }
@@ -76,29 +76,31 @@ def _answer(task: str, **said: Any) -> dict[str, Any]:
 
 SENTIMENT_ANSWER = _answer(
     "sentiment",
+    "20261127-lstm-a2e3e5",
     predictions=[
         {
             "label": "positive",
-            "probability": 0.9999299355568001,
+            "probability": 0.9980176472360243,
             "tokens_read": 6,
             "truncated": False,
             "words": [
-                {"text": "A", "start": 0, "end": 1, "weight": -0.3055520974366992},
-                {"text": "quiet", "start": 2, "end": 7, "weight": 5.202779892069381},
-                {"text": ",", "start": 7, "end": 8, "weight": -0.11659115114881208},
-                {"text": "moving", "start": 9, "end": 15, "weight": 4.98051154143777},
-                {"text": "film", "start": 16, "end": 20, "weight": 0.45611919932628575},
-                {"text": ".", "start": 20, "end": 21, "weight": -0.35163680387948115},
+                {"text": "A", "start": 0, "end": 1, "weight": 0.8949570715627344},
+                {"text": "quiet", "start": 2, "end": 7, "weight": 1.8952602828753984},
+                {"text": ",", "start": 7, "end": 8, "weight": 0.35592614536525463},
+                {"text": "moving", "start": 9, "end": 15, "weight": 2.218207985940663},
+                {"text": "film", "start": 16, "end": 20, "weight": 1.0684681237104894},
+                {"text": ".", "start": 20, "end": 21, "weight": 0.0476045801216671},
             ],
         }
     ],
 )
 RAINFALL_ANSWER = _answer(
     "rainfall",
+    "20261127-lstm-90dd88",
     predictions=[
         {
-            "rain_mm": 0.6121476888656616,
-            "interval_90_mm": [0.17897206918183214, 9.858775868873101],
+            "rain_mm": 2.317573684597137,
+            "interval_90_mm": [0.18529777291161445, 12.199501957529838],
             "scans_used": 3,
             "baselines_mm": {
                 "marshall_palmer": 3.4848492262712547,
@@ -109,8 +111,10 @@ RAINFALL_ANSWER = _answer(
         }
     ],
 )
+_MUSIC = "20261123-lstm-4ca2a1"
 MUSIC_NEXT_ANSWER = _answer(
     "music",
+    _MUSIC,
     characters=[
         {"character": "D", "probability": 0.22589325904846191},
         {"character": "B", "probability": 0.20738078653812408},
@@ -120,7 +124,7 @@ MUSIC_NEXT_ANSWER = _answer(
 )
 _CONTINUATION = "G | B>AG BAG | A3 B>cd | ede gfe | dBG G2e |\ndBG dBG | B2G AGA | BAG A2B | dcA G2z |]\n"
 MUSIC_GENERATE_ANSWER = _answer(
-    "music", abc=_PROMPT + _CONTINUATION, continuation=_CONTINUATION, finished=True, seed=MUSIC_GENERATE["seed"]
+    "music", _MUSIC, abc=_PROMPT + _CONTINUATION, continuation=_CONTINUATION, finished=True, seed=MUSIC_GENERATE["seed"]
 )
 
 

@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
+from app import examples
 from app.bundle import current_folder, read_bundle
 from app.predictor import load_predictor
 from app.tasks.sampling import Sampling
@@ -114,3 +117,38 @@ def test_ci_calls_the_targets_of_the_readme() -> None:
         assert target in readme
         assert target in ci
     assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "answer"),
+    [
+        ("/v1/sentiment", examples.SENTIMENT, examples.SENTIMENT_ANSWER),
+        ("/v1/rainfall", examples.RAINFALL, examples.RAINFALL_ANSWER),
+        ("/v1/music/next", examples.MUSIC_NEXT, examples.MUSIC_NEXT_ANSWER),
+        ("/v1/music/generate", examples.MUSIC_GENERATE, examples.MUSIC_GENERATE_ANSWER),
+    ],
+)
+def test_what_the_documentation_shows_is_what_the_shipped_models_say(
+    path: str, question: dict[str, Any], answer: dict[str, Any], shipped: httpx.Client
+) -> None:
+    """Lists are shown from their beginning, numbers may differ a little on another processor, and so then may a tune."""
+    said = shipped.post(path, json=question).json()
+    assert said["model"] == answer["model"]
+    shown = {name: value for name, value in answer.items() if name not in {"request_id", "timing_ms", "abc", "continuation"}}
+    for name, value in shown.items():
+        assert_begins(said[name], value)
+
+
+def assert_begins(said: Any, shown: Any) -> None:
+    if isinstance(shown, dict):
+        assert said.keys() == shown.keys()
+        for name, value in shown.items():
+            assert_begins(said[name], value)
+    elif isinstance(shown, list):
+        assert len(said) >= len(shown)
+        for one, other in zip(said, shown, strict=False):
+            assert_begins(one, other)
+    elif isinstance(shown, float):
+        assert said == pytest.approx(shown, rel=0.05, abs=0.02)
+    else:
+        assert said == shown

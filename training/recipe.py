@@ -119,7 +119,9 @@ class Generator(_Table):
     silent_share: float = Field(default=0.1, ge=0, le=1, description="begun from an hour without any reflectivity")
     mixed_share: float = Field(default=0.3, ge=0, le=1, description="a stretch comes from another hour")
     profile_share: float = Field(default=0.4, ge=0, le=1, description="reflectivity takes the course of another hour's")
-    shifted_share: float = Field(default=0.2, ge=0, le=1, description="later by some minutes, what leaves the hour at its end first")
+    shifted_share: float = Field(
+        default=0.2, ge=0, le=1, description="later by some minutes, what leaves the hour at its end first"
+    )
     thinned_share: float = Field(default=0.3, ge=0, le=1, description="fewer scans")
     holes_share: float = Field(default=0.2, ge=0, le=1, description="what another hour misses is missing too")
     moved_share: float = Field(default=0.4, ge=0, le=1, description="another hour's distance to the radar")
