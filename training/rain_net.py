@@ -94,10 +94,11 @@ class RainfallNet(TaskNet):
         total = (scans[:, :, self.measured] * present * self.to_db).sum((1, 2))
         return total / count.clamp(min=1), count.clamp(max=1)
 
-    def raised(self, scans: Tensor, decibel: Tensor) -> Tensor:
-        """Encoded hours as they would be with so much more reflectivity [batch], all else equal."""
+    def raised(self, scans: Tensor, decibel: Tensor, columns: int | None = None) -> Tensor:
+        """Encoded hours as they would be with so much more reflectivity [batch] in the first so many of its columns, or in all
+        of them; all else equal."""
         by = decibel[:, None, None]
-        return scans * torch.exp(by * self.growth) + by * (scans[:, :, self.present] @ self.a_db)
+        return scans * torch.exp(by * self.growth) + by * (scans[:, :, self.present[:columns]] @ self.a_db[:columns])
 
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())[0][:, 0]}

@@ -138,6 +138,12 @@ class Rain(_Table):
     teacher: str = Field(default="", description="folder with the teacher's weights beside the data; empty: none")
     copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
     gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
+    rise_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of a fall of the median where `Ref` alone rises, its surroundings as they were; that all of them together "
+        "never lower it, the network sees to itself",
+    )
     raised_db: tuple[Annotated[float, Field(ge=-30, le=30, strict=True)], ...] = Field(
         default=(0.0,),
         strict=False,  # TOML has lists

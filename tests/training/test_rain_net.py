@@ -66,6 +66,16 @@ def test_more_reflectivity_is_never_less_rain(seed: int, scale: float, decibel: 
     assert bool((after >= before * (1 - ROUNDING) - ROUNDING).all())
 
 
+def test_one_column_can_be_raised_alone() -> None:
+    scans = hours(3)
+    more = network(0).raised(scans, torch.full((len(scans),), 3.0), 1)
+    there = scans[:, :, 5] == 1
+    assert torch.allclose(more[:, :, 2][there], scans[:, :, 2][there] + 3.0 / 6.0)
+    assert torch.allclose(more[:, :, 0], scans[:, :, 0] * 10 ** (0.0625 * 3.0))
+    assert torch.equal(more[:, :, 2][~there], scans[:, :, 2][~there])
+    assert torch.equal(more[:, :, [1, 3, 4, 5, 6]], scans[:, :, [1, 3, 4, 5, 6]])
+
+
 def test_a_level_is_what_raised_hours_are_answered() -> None:
     net, scans, more_db = network(1), hours(1), torch.tensor([-4.0, 0.0, 2.5])
     with torch.no_grad():

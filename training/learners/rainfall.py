@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ _HOURS_FOR_SCALER = 20_000
 _MOST_ENCODED = 200_000  # hours kept encoded, about 0.5 GB; of more, each is encoded when its turn comes
 _ALIKE = 20  # real hours on either side that the teacher takes for like a generated one
 _MM_WEIGHT = 0.3  # of a millimetre beside a unit of ln(1 + mm)
+_RISE_EVERY, _MOST_RISE_DB = 4, 6.0
+_RISE_A_DB = 0.002  # of ln(1 + mm): a little more than nothing, so that hours not learned from do not fall either
 _GOLDEN = [
     {
         "radardist_km": 10.0,
@@ -136,7 +138,10 @@ class RainLearner:
         losses = pinball[:, :, 0] + middle + pinball[:, :, 2]
         losses = losses + taught * _distance(estimate[:, :, 1], torch.nan_to_num(teacher))
         losses = losses + _apart(rates, batch.targets[:, :, :, 2], batch.lengths)
-        return losses.sum() / (known | taught).sum()
+        loss = losses.sum() / (known | taught).sum()
+        if weight := self._recipe.rain.rise_weight:
+            loss = loss + weight * _falls(cast(RainfallNet, network), batch, estimate[:, self._own_level, 1])
+        return loss
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
         """`mae_mm` and the rest over plausible gauges of hours with reflectivity; `all_` over every hour."""
@@ -220,6 +225,17 @@ _REFLECTIVITIES = [name for name, unit in MEASUREMENTS.items() if unit == "dBZ"]
 _MEASURED = [_NAMES.index(name) for name in _REFLECTIVITIES]
 _PRESENT = [_NAMES.index(f"{name}_present") for name in _REFLECTIVITIES]
 _REF_PRESENT = _NAMES.index("Ref_present")
+
+
+def _falls(network: RainfallNet, batch: Batch, estimate_mm: Tensor) -> Tensor:
+    """By how much ln(1 + mm) falls on average, or rises by too little, when `Ref` alone rises by up to _MOST_RISE_DB; in one of
+    _RISE_EVERY hours of the batch."""
+    some = slice(None, None, _RISE_EVERY)
+    scans, lengths, before = batch.inputs[some], batch.lengths[some], torch.log1p(estimate_mm[some])
+    decibel = _MOST_RISE_DB * torch.rand(len(scans), device=scans.device)
+    after = torch.log1p(network(network.raised(scans, decibel, 1), lengths)[0][:, 0, 1])
+    echo = scans[:, :, _REF_PRESENT].amax(1)
+    return (torch.relu(before * (1 + _RISE_A_DB * decibel) - after) * echo).mean()
 
 
 def _distance(estimate_mm: Tensor, teacher_mm: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from training.recipe import Recipe, read_recipe
 from training.train import train
 
 ROWS = list(range(60))
+REF = list(FEATURES).index("Ref")
 
 
 class Says(TaskNet):
@@ -100,6 +101,31 @@ def test_with_a_teacher_the_median_learns_its_estimate_and_real_gauges_as_weight
     )
     generated = one.loss(Says(1.0, 2.0, 3.0), batch([1.5, 2.5, math.nan, 0.0])).item()
     assert generated == pytest.approx(outer + distance, rel=1e-5), "a made-up gauge is not for the median"
+
+
+class FallsWithRef(Says):
+    """Says a third less of ln(1 + mm) where `Ref` was raised."""
+
+    def raised(self, scans: Tensor, decibel: Tensor, columns: int) -> Tensor:
+        assert columns == 1
+        assert bool(((decibel >= 0) & (decibel <= 6)).all())
+        return torch.cat([scans[:, :, :REF], torch.ones_like(scans[:, :, :1]), scans[:, :, REF + 1 :]], dim=2)
+
+    def forward(self, scans: Tensor, lengths: Tensor, more_db: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        said, rates = super().forward(scans, lengths, torch.zeros(1) if more_db is None else more_db)
+        return torch.expm1(torch.log1p(said) * (1 - scans[:, :1, REF : REF + 1] / 3)), rates
+
+
+@pytest.mark.parametrize(("echo", "share"), [([1, 1, 1, 1], 1.0), ([0, 1, 1, 1], 0.0)])
+def test_a_median_that_falls_where_ref_alone_rises_costs_as_the_recipe_says(echo: list[int], share: float) -> None:
+    """Of a batch of four the first hour is looked at, if it has an echo."""
+    some = batch([1.5, 2.5, math.nan, 1.0])
+    some.inputs[:, :, list(FEATURES).index("Ref_present")] = torch.tensor(echo)[:, None].float()
+    plain = recipe()
+    strict = plain.model_copy(update={"rain": plain.rain.model_copy(update={"rise_weight": 2.0})})
+    losses = [learner(table([1.0] * 10), one).loss(FallsWithRef(1.0, 2.0, 3.0), some).item() for one in (plain, strict)]
+    fall = math.log1p(2.0) / 3
+    assert 2 * share * fall <= losses[1] - losses[0] + 1e-6 <= 2 * share * (fall + 0.002 * 6 * math.log1p(2.0)) + 2e-6
 
 
 def test_levels_of_which_nothing_is_known_do_not_count() -> None:
