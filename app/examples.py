@@ -96,11 +96,11 @@ SENTIMENT_ANSWER = _answer(
 )
 RAINFALL_ANSWER = _answer(
     "rainfall",
-    "20261127-lstm-90dd88",
+    "20261127-lstm-4470aa",
     predictions=[
         {
-            "rain_mm": 2.317573684597137,
-            "interval_90_mm": [0.18529777291161445, 12.199501957529838],
+            "rain_mm": 2.531836062652151,
+            "interval_90_mm": [0.20182790080560276, 12.365069141464511],
             "scans_used": 3,
             "baselines_mm": {
                 "marshall_palmer": 3.4848492262712547,
