@@ -66,7 +66,7 @@ class Moody:
         pass
 
     def estimates_and_rates(self, hours: Sequence[Hour], _copies: int) -> tuple[Floats, list[Floats]]:
-        level = np.array([np.nanmean(hour.reflectivity_dbz) for hour in hours], np.float32)
+        level = np.array([np.nan_to_num(hour.reflectivity_dbz).mean() for hour in hours], np.float32)
         estimates = np.stack([5 + level / 10 + np.sin(level), 5 + level / 10], axis=1).astype(np.float32)
         return estimates, [np.full(len(hour.minutes_past), mm) for hour, mm in zip(hours, estimates.mean(1), strict=True)]
 
