@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 RAISED_DB = (1.0, 3.0, 6.0)
 _VALIDATION_SHARE = 0.2  # of the hours that are not in the fold, to choose the best epoch on
-_ROUNDING_MM = 1e-5
+ROUNDING_MM = 1e-5
 _POOL = 4  # times the generated hours that a fold uses: hours with a held-out parent are left out
 
 Floats = npt.NDArray[np.float64]
@@ -139,7 +139,7 @@ def _one_fold(recipe: Recipe, learner: RainLearner, hours: Sequence[Hour]) -> tu
     quantiles = np.array([[one.interval_90_mm[0], one.rain_mm, one.interval_90_mm[1]] for one in answers])
     raised_mm = [[one.rain_mm for one in task.answer(run, [raised(hour, db) for hour in hours])] for db in RAISED_DB]
     rose = np.array(raised_mm).T - quantiles[:, 1:2]
-    return quantiles, rose >= -_ROUNDING_MM
+    return quantiles, rose >= -ROUNDING_MM
 
 
 def _table(judged: Sequence[Judged], gauge: Floats, echo: npt.NDArray[np.bool_]) -> str:
