@@ -1,4 +1,4 @@
-"""In how many real hours the served estimate of rain does not fall when reflectivity rises, in all its columns or in some alone.
+"""In how many real hours the served estimate of rain does not fall when reflectivity rises, in all columns or in some alone.
 
 python -m benchmarks.rain_rise data/rain            # every hour with an echo; --part test: those of the test split
 """
