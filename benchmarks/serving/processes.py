@@ -20,7 +20,7 @@ _MOST_START_S = 60.0
 _MOST_END_S = 10.0
 _MOST_REST_S = 30.0
 _LOOK_S = 0.5
-_AT_REST = 0.1  # of a core
+_AT_REST = 0.5  # of a core: who computes takes all of one, and some look for work so often that they take a seventh
 
 
 class ServerFailed(Exception):
