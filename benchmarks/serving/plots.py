@@ -52,12 +52,14 @@ def _headline(axes: Axes, found: Measurements, part: str, workload: str) -> None
 
 
 def _concurrency(axes: Axes, found: Measurements, part: str, workload: str) -> None:
+    connections = found.distinct("at", part=part, workload=workload)
     for name in _names(found, part):
         wanted = {"part": part, "contestant": name, "workload": workload, "measure": "requests_per_s"}
         ats = found.distinct("at", **wanted)
         runs = [found.values(**wanted, at=at) for at in ats]
         whiskers(axes, [float(at) for at in ats], runs, *_style(name), name)
     axes.set_xscale("log", base=4)
+    axes.set_xticks([float(at) for at in connections], connections)
     _finish(axes, "connections", "requests a second")
 
 
