@@ -3,7 +3,6 @@
 python -m benchmarks.rain_rise data/rain            # every hour with an echo; --part test: those of the test split
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +12,16 @@ import typer
 
 from app.bundle import current_folder
 from app.predictor import load_predictor
-from app.tasks.rainfall import MEASUREMENTS, Hour
+from app.tasks.rainfall import Hour
 from training.cli import Part
+from training.data.radar_generator import REFLECTIVITIES, raised
 from training.data.rain import read_hours
 from training.rain_study import RAISED_DB, ROUNDING_MM
 from training.studies.report import markdown
 from training.train import learner_of
 
 RAISED = {
-    "all reflectivities": [name for name, unit in MEASUREMENTS.items() if unit == "dBZ"],
+    "all reflectivities": REFLECTIVITIES,
     "`Ref` alone": ["Ref"],
     "`RefComposite` alone": ["RefComposite"],
 }
@@ -46,15 +46,9 @@ def main(
 
     before, lines = estimates(hours), []
     for name, columns in RAISED.items():
-        after = [estimates([more(hour, columns, decibel) for hour in hours]) for decibel in RAISED_DB]
+        after = [estimates([raised(hour, decibel, columns) for hour in hours]) for decibel in RAISED_DB]
         lines.append([name, *(f"{np.mean(one >= before - ROUNDING_MM):.1%}" for one in after)])
     typer.echo(f"{len(hours)} hours\n\n" + markdown(["raised", *(f"{db:g} dB" for db in RAISED_DB)], lines))
-
-
-def more(hour: Hour, columns: list[str], decibel: float) -> Hour:
-    """That much more reflectivity in these columns, all else equal."""
-    there = np.array([name in columns for name in MEASUREMENTS])
-    return replace(hour, measured=hour.measured + np.where(there, np.float32(decibel), np.float32(0)))
 
 
 if __name__ == "__main__":

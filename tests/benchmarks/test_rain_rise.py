@@ -7,6 +7,7 @@ import pytest
 
 from app.tasks.rainfall import MEASUREMENTS, Hour
 from benchmarks import rain_rise
+from training.data.radar_generator import raised
 
 
 def test_the_table_has_each_way_to_raise(
@@ -21,5 +22,5 @@ def test_the_table_has_each_way_to_raise(
 
 def test_only_what_is_named_is_raised() -> None:
     hour = Hour(5.0, np.array([1.0]), np.zeros((1, len(MEASUREMENTS)), np.float32))
-    raised = rain_rise.more(hour, ["Ref"], 3.0).measured[0]
-    assert raised.tolist() == [3.0] + [0.0] * (len(MEASUREMENTS) - 1)
+    measured = raised(hour, 3.0, ["Ref"]).measured[0]
+    assert measured.tolist() == [3.0] + [0.0] * (len(MEASUREMENTS) - 1)

@@ -14,6 +14,8 @@ from training.recipe import Generator
 
 Floats = npt.NDArray[np.float64]
 
+REFLECTIVITIES = [name for name, unit in MEASUREMENTS.items() if unit == "dBZ"]
+
 _NAMES = list(MEASUREMENTS)
 _DBZ = slice(_NAMES.index("Ref"), _NAMES.index("RhoHV"))
 _IS_DBZ = [unit == "dBZ" for unit in MEASUREMENTS.values()]
@@ -141,9 +143,10 @@ def strengthen(hour: Hour, decibel: npt.ArrayLike) -> Hour:
     return Hour(hour.radardist_km, hour.minutes_past, measured.astype(np.float32))
 
 
-def raised(hour: Hour, decibel: float) -> Hour:
-    """More reflectivity in all its columns, all else equal."""
-    return replace(hour, measured=hour.measured + np.where(_IS_DBZ, np.float32(decibel), np.float32(0)))
+def raised(hour: Hour, decibel: float, columns: Sequence[str] = REFLECTIVITIES) -> Hour:
+    """More reflectivity in these columns, all else equal."""
+    there = [name in columns for name in MEASUREMENTS]
+    return replace(hour, measured=hour.measured + np.where(there, np.float32(decibel), np.float32(0)))
 
 
 def _take(hour: Hour, rows: npt.NDArray[np.int64]) -> Hour:

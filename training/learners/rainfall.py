@@ -12,10 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.tasks.rainfall import FEATURES, MEASUREMENTS, Rainfall, calibrated_mm, features
+from app.tasks.rainfall import FEATURES, Rainfall, calibrated_mm, features
 from app.tasks.task import Observed, Run
 from training import metrics
 from training.data.batches import Batch, Example, LazyExamples
+from training.data.radar_generator import REFLECTIVITIES
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
 from training.data.report import ReadReport
@@ -85,7 +86,7 @@ class RainLearner:
         self.settings: dict[str, Any] = {}
         self._task = Rainfall.from_bundle({}, self.asset.content)
         deviations = {feature["name"]: feature["deviation"] for feature in self.asset.content}
-        self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in _REFLECTIVITIES])
+        self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in REFLECTIVITIES])
         self._raised_db, self._own_level = torch.tensor(recipe.rain.raised_db), recipe.rain.raised_db.index(0.0)
         self._lessons = lessons
         own_mm = lessons.real.mm[plausible, self._own_level]
@@ -221,9 +222,8 @@ class RainfallLearner(RainLearner):
 
 
 _NAMES = list(FEATURES)
-_REFLECTIVITIES = [name for name, unit in MEASUREMENTS.items() if unit == "dBZ"]
-_MEASURED = [_NAMES.index(name) for name in _REFLECTIVITIES]
-_PRESENT = [_NAMES.index(f"{name}_present") for name in _REFLECTIVITIES]
+_MEASURED = [_NAMES.index(name) for name in REFLECTIVITIES]
+_PRESENT = [_NAMES.index(f"{name}_present") for name in REFLECTIVITIES]
 _REF_PRESENT = _NAMES.index("Ref_present")
 
 
