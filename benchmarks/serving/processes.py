@@ -20,7 +20,8 @@ _MOST_START_S = 60.0
 _MOST_END_S = 10.0
 _MOST_REST_S = 30.0
 _LOOK_S = 0.5
-_AT_REST = 0.5  # of a core: who computes takes all of one, and some look for work so often that they take a seventh
+_AT_REST = 0.25  # of a core: who computes takes all of one, and some look for work so often that they take a seventh
+_LOOKS_AT_REST = 3  # in a row, since who computes beside others may get next to nothing of a core for a moment
 
 
 class ServerFailed(Exception):
@@ -81,11 +82,12 @@ def _last_lines(output: Path) -> str:
 def wait_until_at_rest(process_id: int) -> None:
     """Until a server with all it has started does next to nothing: many go on with what clients asked who are gone by now, and
     that must not count against what they are asked next."""
-    deadline, before_s = time.monotonic() + _MOST_REST_S, _worked_s(process_id)
+    deadline, before_s, quiet = time.monotonic() + _MOST_REST_S, _worked_s(process_id), 0
     while time.monotonic() < deadline:
         time.sleep(_LOOK_S)
         now_s = _worked_s(process_id)
-        if now_s - before_s < _AT_REST * _LOOK_S:
+        quiet = quiet + 1 if now_s - before_s < _AT_REST * _LOOK_S else 0
+        if quiet == _LOOKS_AT_REST:
             return
         before_s = now_s
     log.warning("process %d is still at work after %.0f s without a request", process_id, _MOST_REST_S)
