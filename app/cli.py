@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic_core import ValidationError
 
 from app import __version__
 from app.bundle import BundleError
@@ -74,7 +75,7 @@ def serve(
     if migrate_first:
         migrate(make_engine(settings.database_url))
     if settings.workers > 1 and not is_for_many_processes(settings.database_url):
-        raise typer.BadParameter("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
+        raise ValueError("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
     with TemporaryDirectory() as shared:
         if settings.workers > 1:
             os.environ[SHARED] = shared  # read by the processes to come
@@ -222,7 +223,7 @@ def score(
     text_column: Annotated[str | None, typer.Option(help="Column of the texts. Default: `text` or `review`.")] = None,
     id_column: Annotated[
         list[str] | None,
-        typer.Option(help="Column copied beside each answer; may be repeated. Default: `id`, where there is one."),
+        typer.Option(help="Column copied beside each answer; may be repeated. Default: `id`, `Id` or `ID`, if there."),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, envvar="GATEHOUSE_CPU_THREADS", help="Default: the cores the process may use.")
@@ -279,11 +280,16 @@ def main() -> None:
     """Expected errors end with one line and exit code 1, not with a traceback."""
     try:
         whole()()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            name = "".join(f"GATEHOUSE_{part}: ".upper() for part in fault["loc"])
+            typer.echo(f"error: {name}{fault['msg'].removeprefix('Value error, ')}", err=True)
+        sys.exit(1)
     except (BundleError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        typer.echo(f"error: {error.name} is not installed; training needs `pip install 'gatehouse[train]'`", err=True)
+        typer.echo(f"error: {error.name} is not installed; training needs `pip install '.[train]'` in the checkout", err=True)
         sys.exit(1)
 
 

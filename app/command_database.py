@@ -17,13 +17,13 @@ def migrated(url: str | None) -> "Iterator[Engine]":
     """The engine of a migrated database. Raises ValueError for any other, and for one that fails."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.database import is_migrated, make_engine
+    from app.database import make_engine, migration_fault
     from app.settings import Settings
 
     engine = make_engine(url or Settings().database_url)
     try:
-        if not is_migrated(engine):
-            raise ValueError("the database is not migrated; run `gatehouse migrate`")
+        if fault := migration_fault(engine):
+            raise ValueError(fault)
         yield engine
     except SQLAlchemyError as error:
         raise ValueError(f"the database cannot be used: {type(error).__name__}") from error

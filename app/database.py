@@ -126,12 +126,18 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 
 @cache
-def _newest_revision() -> str | None:
-    """Of the migrations on disk, which do not change while the process runs."""
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+def _revisions() -> tuple[str, ...]:
+    """Of the migrations on disk, which do not change while the process runs; the newest first."""
+    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 
 
-def is_migrated(engine: Engine) -> bool:
-    """Whether the schema is that of the newest migration. Raises SQLAlchemyError if the database cannot be reached."""
+def migration_fault(engine: Engine) -> str | None:
+    """Why the schema is not that of the newest migration, or None if it is. Raises SQLAlchemyError if the database cannot be
+    reached."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == _revisions()[0]:
+        return None
+    if revision and revision not in _revisions():
+        return f"the database is ahead: this version does not know its revision {revision}, only up to {_revisions()[0]}"
+    return "the database is not migrated; run `gatehouse migrate`"

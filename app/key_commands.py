@@ -12,7 +12,8 @@ keys_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke AP
 ScopeOption = Annotated[
     list[str],
     typer.Option(
-        "--scope", help="predict (ask models), read_log (any caller's records), metrics (/metrics alone) or admin (everything)."
+        "--scope",
+        help="predict (ask models), read_log (any caller's records), metrics (/metrics, no model) or admin (everything).",
     ),
 ]
 

@@ -20,8 +20,8 @@ from app.request_record import Base, UtcDateTime
 
 Scope = Literal["predict", "read_log", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""predict: ask models and list them; read_log: any caller's records; metrics: nothing but /metrics, which every
-key opens; admin: everything."""
+"""predict: ask models and list them; read_log: any caller's records; metrics: no model and no other's record, but
+/metrics, which every key opens; admin: everything."""
 
 _PREFIX = "gate"
 _MOST_NAME = 64

@@ -107,8 +107,10 @@ class Ledger:
         request that was answered before; that answer is returned.
         """
         headers = dict(scope["headers"])
-        entry.client_request_id = _client_request_id(headers)
-        await self._door.admit(scope, entry)
+        try:
+            entry.client_request_id = _client_request_id(headers)
+        finally:  # with the headers of every answer, and whoever may not call is told nothing else
+            await self._door.admit(scope, entry)
         key = given_key(scope["headers"]) if gate and b"idempotency-key" in headers else None
         if gate:
             gate.check()

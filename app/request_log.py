@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.backlog import Backlog
-from app.database import cut_shared, is_migrated, is_sqlite
+from app.database import cut_shared, is_sqlite, migration_fault
 from app.deadlines import Deadlines
 from app.idempotency import Answer, Claim
 from app.request_record import RequestRecord, Row
@@ -145,8 +145,8 @@ class RequestLog:
     def _fault(self) -> str | None:
         """It may be there and be read, but take no row: that is known from the last one."""
         try:
-            if not is_migrated(self._engine):
-                return "the database is not migrated; run `gatehouse migrate`"
+            if fault := migration_fault(self._engine):
+                return fault
         except SQLAlchemyError as error:
             log.warning("the request log's database cannot be used: %s", error)
             return self._unless_spooled(f"the database cannot be used: {reason(error)}")

@@ -19,7 +19,10 @@ def _as_rate(value: str | None) -> str | None:
     """What the library can read, so that a misspelt limit ends the start and not the first request."""
     if value is None:
         return None
-    limit = parse(value)
+    try:
+        limit = parse(value)
+    except ValueError:
+        raise ValueError("is no rate, allowed are such as 100/second and 5000/hour") from None
     if limit.amount < 1:
         raise ValueError(f"allows {limit.amount} requests, at least 1 must be allowed")
     return value
@@ -159,7 +162,7 @@ class Settings(BaseSettings):
         try:
             return {**given, "database_url": Path(path).read_text("utf-8").strip()}
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"database_url_file: {path} cannot be read: {type(error).__name__}") from error
+            raise ValueError(f"database_url_file: it cannot be read: {type(error).__name__}") from error
 
     @model_validator(mode="after")
     def _check_spool(self) -> Self:

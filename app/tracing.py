@@ -13,7 +13,7 @@ class TracesUnavailable(ValueError):
     """The extra is not installed."""
 
     def __init__(self, missing: str | None) -> None:
-        super().__init__(f"GATEHOUSE_TRACES=on needs {missing}, which is not installed: pip install 'gatehouse[otel]'")
+        super().__init__(f"GATEHOUSE_TRACES=on needs {missing}, which is not installed: pip install '.[otel]' in the checkout")
 
 
 def check_traces(settings: Settings) -> None:

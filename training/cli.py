@@ -73,7 +73,8 @@ def train_command(
     models: ModelsOption = Path("models"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run of this recipe.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="One batch of everything, in RUNS/<recipe>-dry-run; nothing served changes.")
+        bool,
+        typer.Option("--dry-run", help="One batch, unprepared, in RUNS/<recipe>-dry-run; nothing served changes."),
     ] = False,
 ) -> None:
     """Train a network by a recipe, export it and seal it as a bundle, which is served from the next start on.

@@ -11,6 +11,6 @@ def pyarrow() -> tuple[Any, Any]:
     try:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ModuleNotFoundError as error:
-        raise BulkError("parquet needs pyarrow, which is not installed: pip install 'gatehouse[bulk]'") from error
+        raise BulkError("parquet needs pyarrow, which is not installed: pip install '.[bulk]' in the checkout") from error
     arrow.set_memory_pool(arrow.system_memory_pool())  # its own allocator holds on to what it has freed
     return arrow, parquet

@@ -136,7 +136,7 @@ def test_without_the_extra_the_start_says_what_is_missing(tmp_path: Path) -> Non
         [sys.executable, "-c", program, "serve", "--port", "1"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "pip install 'gatehouse[otel]'" in done.stderr
+    assert "pip install '.[otel]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -79,6 +80,31 @@ def test_a_bad_file_and_a_missing_model_end_with_one_line(gatehouse: Command, ti
     assert code == 1
     assert err.startswith("error: models/sentiment/CURRENT: not readable")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "0", "GATEHOUSE_PORT: Input should be greater than or equal to 1"),
+        ("RATE_LIMIT", "se cret", "GATEHOUSE_RATE_LIMIT: is no rate, allowed are such as 100/second and 5000/hour"),
+        ("DATABASE_URL_FILE", "se cret", "database_url_file: it cannot be read: FileNotFoundError"),
+        ("WORKERS", "2", "GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_one_line_that_names_it_and_not_its_value(
+    gatehouse: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"GATEHOUSE_{name}", value)
+    assert gatehouse("serve") == (1, "", f"error: {said}\n")
+
+
+def test_a_database_ahead_of_the_code_is_told_from_one_behind(gatehouse: Command, tmp_path: Path) -> None:
+    gatehouse("migrate")
+    with sqlite3.connect(tmp_path / "gatehouse.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    code, _, err = gatehouse("keys", "list")
+    assert code == 1
+    assert err.startswith("error: the database is ahead: this version does not know its revision 9999, only up to ")
 
 
 def test_the_database_is_migrated_up_and_down(gatehouse: Command, tmp_path: Path) -> None:

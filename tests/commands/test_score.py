@@ -152,7 +152,7 @@ def test_without_pyarrow_parquet_is_refused_in_a_line_and_csv_works(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "in.csv").write_text("text\ngood\n")
     code, _, err = score("in.csv", "--task", "sentiment", "--output", "out.parquet")
-    assert (code, err) == (1, "error: parquet needs pyarrow, which is not installed: pip install 'gatehouse[bulk]'\n")
+    assert (code, err) == (1, "error: parquet needs pyarrow, which is not installed: pip install '.[bulk]' in the checkout\n")
     assert score("in.csv", "--task", "sentiment", "--output", "out.csv")[0] == 0
 
 
