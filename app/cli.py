@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -76,8 +77,9 @@ def serve(
         migrate(make_engine(settings.database_url))
     if settings.workers > 1 and not is_for_many_processes(settings.database_url):
         raise ValueError("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
-    with TemporaryDirectory() as shared:
-        if settings.workers > 1:
+    # A signal ends a single process here, before anything could be cleaned up.
+    with TemporaryDirectory() if settings.workers > 1 else nullcontext() as shared:
+        if shared:
             os.environ[SHARED] = shared  # read by the processes to come
         uvicorn.run(
             "app.main:create_app",

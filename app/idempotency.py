@@ -19,6 +19,7 @@ from app.request_record import Base, RequestRecord, UtcDateTime
 from app.tasks.task import InvalidInput
 
 MOST_KEY = 255
+_FORGOTTEN_AT_A_TIME = 1000
 _MOST_FLIGHT = timedelta(minutes=5)  # longer than any answer takes: of a claim that old nobody is left who could end it
 # RFC 8941: a String, in which only the quote and the backslash are escaped. Most clients send the key bare, as a Token or so.
 KEY_PATTERN = rf'^(?:"((?:[ !#-\[\]-~]|\\["\\]){{1,{MOST_KEY}}})"|([!#-+\--:<-~]{{1,{MOST_KEY}}}))$'
@@ -124,13 +125,14 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
-def forget(connection: Connection, keep: timedelta) -> None:
-    """Keys that are older, and the answers that were kept for them. A thousand at a time."""
+def forget(connection: Connection, keep: timedelta) -> bool:
+    """Keys that are older, and the answers that were kept for them. A thousand at a time; whether there may be more."""
     is_old = IdempotencyKey.time < datetime.now(UTC) - keep
-    request_ids = list(connection.scalars(select(IdempotencyKey.request_id).where(is_old).limit(1000)))
+    request_ids = list(connection.scalars(select(IdempotencyKey.request_id).where(is_old).limit(_FORGOTTEN_AT_A_TIME)))
     if request_ids:
         connection.execute(update(RequestRecord).where(RequestRecord.request_id.in_(request_ids)).values(answer=None))
         connection.execute(delete(IdempotencyKey).where(is_old, IdempotencyKey.request_id.in_(request_ids)))
+    return len(request_ids) == _FORGOTTEN_AT_A_TIME
 
 
 def claimants(connection: Connection) -> list[int]:

@@ -58,7 +58,7 @@ def export(
 @log_commands.command("purge")
 def purge(
     before: Annotated[str | None, typer.Option(help="Rows before this time: 2026-01-31 or 2026-01-31T12:00+01:00.")] = None,
-    older_than: Annotated[int | None, typer.Option(min=0, help="Rows older than as many days.")] = None,
+    older_than: Annotated[int | None, typer.Option(min=0, max=36_500, help="Rows older than as many days.")] = None,
     payloads_only: Annotated[bool, typer.Option("--payloads-only", help="Empty inputs and outputs, keep the rows.")] = False,
     dry_run: DryRunOption = False,
     vacuum: VacuumOption = False,
@@ -121,10 +121,10 @@ def time_given(option: str, given: str) -> datetime:
     """In UTC. Raises ValueError."""
     try:
         time = datetime.fromisoformat(given)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         allowed = "allowed are 2026-01-31 and 2026-01-31T12:00:00+01:00"
         raise ValueError(f"{option} {given[:40]!r} is no time, {allowed}") from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _statuses(given: str) -> tuple[int, int]:

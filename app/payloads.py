@@ -5,6 +5,8 @@ import hmac
 import json
 from typing import Any
 
+from pydantic_core import to_json
+
 from app.entry import Entry
 from app.settings import Settings
 
@@ -39,9 +41,12 @@ def as_payload(body: bytes) -> Any:
         return None
     try:
         payload = json.loads(body)
+        if b"\\ud" in body.lower():
+            # Half of a surrogate pair is no text: no database and no answer could carry it.
+            payload = json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))
+        # Nor NaN, a number beyond all floats, or what is nested deeper than an answer can be.
+        json.dumps(payload, allow_nan=False)
+        to_json(payload)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
-    if b"\\ud" not in body.lower():
-        return payload
-    # Half of a surrogate pair is no text: no database and no answer could carry it.
-    return json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))
+    return payload

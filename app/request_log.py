@@ -215,7 +215,7 @@ class RequestLog:
                 [waiting.item for waiting in works],  # type: ignore[misc]
             )
         except STORE_FAULTS as error:
-            log.error("%d rows could not be committed: %s", len(group), getattr(error, "orig", error))
+            log.error("%d rows could not be committed: %s", len(group), reason(error))
             if not is_outage(error):
                 if len(group) == 1:
                     self._fail(group, reason(error))

@@ -31,6 +31,8 @@ def _as_rate(value: str | None) -> str | None:
 Switch = Annotated[Literal["off", "on"], BeforeValidator(_as_switch)]
 Access = Literal["open", "key", "off"]
 
+MOST_DAYS = 36_500  # a century; the calendar itself ends
+
 
 class Settings(BaseSettings):
     """Built once in `main` and passed down."""
@@ -75,10 +77,13 @@ class Settings(BaseSettings):
         default=24, gt=0, le=24 * 365, description="Hours for which an `Idempotency-Key` is known and its answer kept."
     )
     log_retention_days: int | None = Field(
-        default=None, ge=1, description="Days after which rows of the request log are removed. Default: never."
+        default=None, ge=1, le=MOST_DAYS, description="Days after which rows of the request log are removed. Default: never."
     )
     log_payload_retention_days: int | None = Field(
-        default=None, ge=1, description="Days after which the inputs and outputs of a row are emptied. Default: never."
+        default=None,
+        ge=1,
+        le=MOST_DAYS,
+        description="Days after which the inputs and outputs of a row are emptied. Default: never.",
     )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="How lines on standard error look: `auto` is text at a terminal and JSON elsewhere."

@@ -75,7 +75,9 @@ class Upkeep:
         if self._backlog and self._backlog.active:
             self.bad += self._backlog.bring_home(self.store)
         if time.monotonic() - self._forgot_s > _FORGET_EVERY_S:
-            self.store.commit([], works=[lambda connection: forget(connection, self._keep)])
+            while self.store.commit([], works=[lambda connection: forget(connection, self._keep)]) == [True]:
+                if self._end.is_set():
+                    return
             self._forgot_s = time.monotonic()
 
     def _end_what_the_dead_left(self, connection: Connection) -> None:

@@ -8,6 +8,8 @@ Datatype = Literal["BYTES", "BOOL", "INT32", "INT64", "FP64"]
 
 Parameters = dict[str, bool | int | float | str]
 
+_MOST_TENSORS = 16
+
 
 class _In(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
@@ -39,8 +41,11 @@ class InferenceRequest(_In):
         description="`binary_data_output`: whether all outputs come as bytes after the JSON. For music also "
         "`max_characters`, `temperature`, `top_p` and `seed`.",
     )
-    inputs: list[RequestInput]
-    outputs: list[RequestOutput] = Field(default=[], description="What is wanted, in this order; left out, everything is.")
+    # No model has near as many; what is wrong with a million would take a minute to tell.
+    inputs: list[RequestInput] = Field(max_length=_MOST_TENSORS)
+    outputs: list[RequestOutput] = Field(
+        default=[], max_length=_MOST_TENSORS, description="What is wanted, in this order; left out, everything is."
+    )
 
 
 class ResponseOutput(BaseModel):

@@ -4,15 +4,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from app import examples
 from app.database import make_engine, migrate
+from app.idempotency import IdempotencyKey
 from app.keys import create_key
 from app.settings import Settings
 from app.tasks.sentiment import Sentiment
@@ -217,6 +219,18 @@ def test_an_old_key_is_as_if_it_had_never_come_and_its_answer_is_gone(serve: Ser
     with engine.connect() as connection:
         kept = text("SELECT answer FROM requests WHERE request_id = :id")
         assert connection.execute(kept, {"id": first.json()["request_id"]}).scalar_one() is None
+    engine.dispose()
+
+
+def test_all_old_keys_are_forgotten_however_many(serve: Serve, database: Settings) -> None:
+    engine = make_engine(database.database_url)
+    old = {"caller": "somebody", "request_sha256": "0", "process_id": 0, "time": datetime(2026, 1, 1, tzinfo=UTC)}
+    with engine.begin() as connection:
+        rows = [{**old, "key": str(number), "request_id": str(number)} for number in range(2_500)]
+        connection.execute(insert(IdempotencyKey), rows)
+    serve(database)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        until(lambda: connection.scalar(text("SELECT count(*) FROM idempotency_keys")) == 0)
     engine.dispose()
 
 

@@ -42,6 +42,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("sentiment", {"inputs": []}, "/inputs: got none, the one input is 'text'"),
     ("sentiment", ask(["a"], "texts"), "/inputs: got 'texts', the one input is 'text'"),
     ("sentiment", {"inputs": ask(["a"])["inputs"] * 2}, "/inputs: got 'text', 'text'"),
+    ("sentiment", {"inputs": [1] * 500_000}, "/inputs: List should have at most 16 items"),
+    ("sentiment", ask(["a"], outputs=[1] * 500_000), "/outputs: List should have at most 16 items"),
     ("sentiment", ask([1.0], datatype="FP32"), "/inputs/0/datatype: got 'FP32', every input is BYTES"),
     ("sentiment", ask(["a"], shape=[2]), "/inputs/0/data: got 1 elements, the shape [2] has 2"),
     ("sentiment", ask(["a"], shape=[]), "/inputs/0/shape: got [], allowed are [n] and [n, 1]"),

@@ -164,6 +164,10 @@ REFUSED: list[tuple[tuple[Any, ...], str]] = [
         ("export", "--since", "yesterday"),
         "--since 'yesterday' is no time, allowed are 2026-01-31 and 2026-01-31T12:00:00+01:00",
     ),
+    (
+        ("export", "--since", "0001-01-01T00:00+14:00"),
+        "--since '0001-01-01T00:00+14:00' is no time, allowed are 2026-01-31 and 2026-01-31T12:00:00+01:00",
+    ),
     (("export", "--status", "600"), "--status '600', allowed are a status such as 422 and a class such as 4xx"),
     (("purge",), "say either --before TIME or --older-than DAYS"),
     (("purge", "--before", "2026-01-31", "--older-than", "3"), "say either --before TIME or --older-than DAYS"),
