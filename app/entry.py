@@ -16,6 +16,7 @@ from app.request_record import Row
 from app.tasks.task import Observed
 
 _MOST_PATH = 512
+_MOST_CLIENT = 64  # an address; what a proxy says may be anything
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Entry:
             time=datetime.now(UTC),
             method=scope["method"][:16],
             path=ascii(path[:_MOST_PATH].decode("latin-1"))[1:-1][:_MOST_PATH],
-            client=client[0] if client else None,
+            client=client[0][:_MOST_CLIENT] if client else None,
         )
 
     def answered(self, manifest: Manifest, items: int, timing: Timing | None, observed: Observed) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, and_, case, func, or_, select
 
 from app.request_record import RequestRecord
 
-_WITHOUT_PAYLOADS = and_(RequestRecord.inputs.is_(None), RequestRecord.outputs.is_(None))
+_WITHOUT_PAYLOADS = and_(*(column.is_(None) for column in (RequestRecord.inputs, RequestRecord.outputs, RequestRecord.answer)))
 _BYTES = case((_WITHOUT_PAYLOADS, 0), else_=RequestRecord.request_bytes + RequestRecord.response_bytes)
 
 

@@ -88,10 +88,12 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 - refused before any work
             await reply.refuse(_refused(error, entry))
             await self._finish(scope, reply)
+            await reply.release()
             return
         if before:
             await reply.replay(before)
             await self._finish(scope, reply)
+            await reply.release()
             return
         try:
             await self._answer(scope, receive, reply)
@@ -99,6 +101,7 @@ class Ledger:
         finally:
             if gate:
                 gate.leave()
+        await reply.release()  # outside: whoever does not read his answer keeps nobody else out
 
     async def _let_in(self, scope: Scope, receive: Receive, entry: Entry, gate: Gate | None) -> Answer | None:
         """Everything that can refuse before any work, the cheapest first; then the body. Raises what refuses.
@@ -149,7 +152,7 @@ class Ledger:
             watch.stop()
 
     async def _finish(self, scope: Scope, reply: Reply) -> None:
-        """The row, then the answer: what left the house is in the database."""
+        """The row, before the answer: what leaves the house is in the database."""
         entry = reply.entry
         if not entry.status:
             return  # the client left before its answer had begun: nobody is answered
@@ -160,7 +163,6 @@ class Ledger:
         elif is_logged(scope["path"]):
             await self._record(_house(scope), reply)
         self._metrics.count(scope, entry)
-        await reply.release()
 
     async def _record(self, house: House, reply: Reply) -> None:
         entry, started = reply.entry, perf_counter()

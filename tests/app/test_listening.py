@@ -1,11 +1,12 @@
 """Where the service listens, and callers that are slow, silent or many."""
 
+import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 from app import examples
 from app.listening import OpenAddress, check_address
 from app.settings import Settings
+from tests.app.outages import until
 
 REPOSITORY = Path(__file__).parents[2]
 Serve = Callable[[Settings], httpx.Client]
@@ -142,6 +144,20 @@ def test_a_request_under_way_is_not_given_up_for_new_connections(serve: Serve, s
             stack.enter_context(connected(client))
         slow.sendall(b" " * (1000 - len(b'{"texts": ["a"]}')))
         assert slow.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_who_does_not_read_his_answers_keeps_nobody_out(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"queue_limit_requests": 1}))
+    body = json.dumps({"text": "a quiet moving film that " * 12}).encode()
+    head = b"POST /v1/cells HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        silent.connect((client.base_url.host, client.base_url.port or 80))
+        silent.settimeout(0.5)
+        with suppress(TimeoutError):  # which comes when the service takes no more, as its answers are stuck
+            for _ in range(10_000):
+                silent.sendall(head % len(body) + body)
+        until(lambda: client.post("/v1/cells", json=examples.CELLS).status_code == 200)
 
 
 def test_the_rest_of_a_body_that_was_refused_unread_is_let_by(serve: Serve, settings: Settings) -> None:

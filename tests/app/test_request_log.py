@@ -17,6 +17,7 @@ from sqlalchemy import Engine, inspect, text
 
 from app import examples
 from app.database import make_engine, migrate, migration_config
+from app.entry import Entry
 from app.payloads import as_payload
 from app.request_log import RequestLog
 from app.request_record import Row
@@ -212,6 +213,15 @@ def test_hashes_are_stored_in_place_of_payloads(serve: Serve, settings: Settings
         for sent, stored in ((answer.request.content, record["inputs"]), (answer.content, record["outputs"])):
             keyed = hmac.new((secret or "").encode(), sent, hashlib.sha256).hexdigest()
             assert stored == {name: keyed if secret else hashlib.sha256(sent).hexdigest()}
+
+
+def test_an_id_that_no_database_can_hold_is_not_there(log: RequestLog) -> None:
+    assert log.find("\0") is None
+
+
+def test_an_address_that_a_proxy_made_up_is_cut_to_what_a_row_holds() -> None:
+    scope = {"type": "http", "method": "POST", "path": "/v1/sentiment", "client": ("9" * 3_000, 0)}
+    assert Entry.of(scope).client == "9" * 64
 
 
 def test_without_its_row_a_request_is_not_answered(serve: Serve, settings: Settings) -> None:

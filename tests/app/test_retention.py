@@ -71,6 +71,12 @@ def test_rows_of_one_instant_are_all_found(log: Engine) -> None:
     assert sum(batch.rows for batch in delete_rows(log, before(30))) == 450
 
 
+def test_an_answer_kept_to_be_sent_again_is_a_payload(log: Engine) -> None:
+    store(log, 10, count=3, request_bytes=5_000_000, inputs=None, outputs=None, answer={"body": "A quiet film."})
+    assert [batch.rows for batch in empty_payloads(log, before(7, with_payloads=True))] == [1, 1, 1]
+    assert count(log, before(7, with_payloads=True)) == 0
+
+
 def test_emptied_payloads_leave_their_rows(log: Engine) -> None:
     old, new = store(log, 10, count=250), store(log, 1, count=2)
     bare = store(log, 10, inputs=None, outputs=None)
