@@ -21,7 +21,7 @@ class ParquetRows:
         try:
             # Without pre_buffer a row group is not loaded whole before its first row.
             self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES)
-        except (self._pa.ArrowException, OSError) as error:
+        except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: names of columns that are no UTF-8
             if isinstance(error, OSError) and error.errno:  # of the file system's, not of the content
                 raise
             raise BulkError(f"{path}: not readable as parquet: {_line(error)}") from error
@@ -51,7 +51,7 @@ class ParquetRows:
                     number += 1
                     yield Row(number, dict(zip(names, values, strict=True)))
                 self._position += len(batch)
-        except (self._pa.ArrowException, OSError) as error:
+        except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BulkError(f"{self._path}: row {number + 1} and on not readable: {_line(error)}") from error
 
     def close(self) -> None:

@@ -126,6 +126,14 @@ def test_damaged_parquet_is_rows_or_refused(tmp_path: Path, parquet: bytes, data
     check(ParquetRows, path)
 
 
+def test_parquet_with_a_column_whose_name_is_no_text_is_refused(tmp_path: Path, parquet: bytes) -> None:
+    path = tmp_path / "in.parquet"
+    name = b"text"
+    path.write_bytes(parquet.replace(name, b"\x80" + name[1:]))
+    with pytest.raises(BulkError, match="not readable as parquet"):
+        ParquetRows(path)
+
+
 TOML = st.text("abc=[]{}\"'.\n0123456789# task=_-:TZ", max_size=200)
 GOOD = 'task = "music"\ncell = "lstm"\n'
 
