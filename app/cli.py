@@ -284,7 +284,8 @@ def main() -> None:
         whole()()
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            name = "".join(f"GATEHOUSE_{part}: ".upper() for part in fault["loc"])
+            of_settings = fault["loc"] and error.title == "Settings"
+            name = f"GATEHOUSE_{fault['loc'][0]}: ".upper() if of_settings else ""
             typer.echo(f"error: {name}{fault['msg'].removeprefix('Value error, ')}", err=True)
         sys.exit(1)
     except (BundleError, ValueError, OSError) as error:
