@@ -68,7 +68,9 @@ def within(parent: Sent) -> dict[str, Sent]:
 def test_a_request_is_a_span_of_its_callers_trace_with_its_phases_within(start: Start, receiver: str) -> None:
     process = start(GATEHOUSE_TRACES="on", OTEL_EXPORTER_OTLP_ENDPOINT=receiver)
     answer = process.client.post(
-        "/v1/sentiment", json=examples.SENTIMENT, headers={"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Client-Request-Id": "7"}
+        "/v1/sentiment",
+        json={"texts": examples.SENTIMENT["texts"][:1]},  # of several, one may be encoded while another runs
+        headers={"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Client-Request-Id": "7"},
     )
     refused = process.client.post("/v1/rainfall", json={})
     said = requests_in(process.ended())  # what waits is sent before the end
@@ -78,14 +80,12 @@ def test_a_request_is_a_span_of_its_callers_trace_with_its_phases_within(start: 
     told = values(span.attributes)
     assert told["gatehouse.request_id"] == answer.headers["X-Request-ID"]
     assert told["gatehouse.client_request_id"] == "7"
-    assert (told["http.response.status_code"], told["gatehouse.task"], told["gatehouse.items"]) == (200, "sentiment", 2)
+    assert (told["http.response.status_code"], told["gatehouse.task"], told["gatehouse.items"]) == (200, "sentiment", 1)
     phases = within(span)
     assert set(phases) == {"encode", "queue", "run", "log"}
     for name, ms in answer.json()["timing_ms"].items():
         took_ms = (phases[name].end_time_unix_nano - phases[name].start_time_unix_nano) / 1e6
-        # On a busy machine they overlap by a little, and the first is cut where the request began.
-        is_cut = phases[name].start_time_unix_nano - span.start_time_unix_nano < 10_000
-        assert took_ms == pytest.approx(ms, abs=0.01) or (is_cut and took_ms < ms)
+        assert took_ms == pytest.approx(ms, abs=0.01)
     for phase in phases.values():
         assert span.start_time_unix_nano <= phase.start_time_unix_nano <= phase.end_time_unix_nano <= span.end_time_unix_nano
         assert phase.trace_id == span.trace_id
