@@ -6,7 +6,7 @@ log has the answer. A key without such a row is in flight; its claim ends with t
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -140,7 +140,7 @@ def claimants(connection: Connection) -> list[int]:
     return list(connection.scalars(select(IdempotencyKey.process_id).distinct().where(*_in_flight())))
 
 
-def end_claims(connection: Connection, process_ids: list[int]) -> None:
+def end_claims(connection: Connection, process_ids: Iterable[int]) -> None:
     """Keys that were in flight when these processes ended are as if they had never come."""
     connection.execute(delete(IdempotencyKey).where(*_in_flight(), IdempotencyKey.process_id.in_(process_ids)))
 

@@ -65,7 +65,7 @@ class RequestLog:
         relaxed = spool_dir is not None and most_spool_bytes is not None
         self.mode: Mode = "relaxed" if relaxed else "durable"
         self._backlog = Backlog(Spool(spool_dir, most_spool_bytes, self.process_id)) if relaxed else None  # type: ignore[arg-type]
-        self._store = RowStore(engine, _MOST_STORE_RELAXED_S if relaxed else _MOST_STORE_S, self.process_id)
+        self._store = RowStore(engine, _MOST_STORE_RELAXED_S if relaxed else _MOST_STORE_S)
         self._undone: list[Waiting] = []
         self._readers = ThreadPoolExecutor(_READERS, "request-log-read")
         self._ended = threading.Event()

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
@@ -88,6 +88,10 @@ class RowStore:
         finally:
             self._busy_since_s = None
 
+    def ping(self) -> None:
+        """As a commit of nothing: so a lost connection is replaced while there is nothing to write, too."""
+        self.commit([], works=[lambda connection: connection.exec_driver_sql("SELECT 1")])
+
     def cut_if_late(self) -> None:
         """Ends a connection on which nothing comes back; whoever waits for it gets an error."""
         since_s, connection = self._busy_since_s, self._connection
@@ -113,9 +117,19 @@ class RowStore:
             done = [work(connection) for work in works]
             connection.commit()
         except BaseException:
-            self.close()  # whatever it was: a connection without a doubt costs a millisecond
+            self._undo()
             raise
         return done
+
+    def _undo(self) -> None:
+        """A connection that still answers stays: with it would go the lock by which `are_alive` knows the process."""
+        try:
+            if self._connection and not self._connection.invalidated:
+                self._connection.rollback()
+                return
+        except SQLAlchemyError:
+            pass  # it is the first error that is told
+        self.close()
 
     def _open(self) -> Connection:
         connection = self._connection = self._engine.connect()
@@ -131,7 +145,7 @@ class RowStore:
         return connection
 
 
-def are_alive(connection: Connection, process_ids: Sequence[int], own: int) -> set[int]:
+def are_alive(connection: Connection, process_ids: Iterable[int], own: int) -> set[int]:
     """Which of these processes are connected, by the advisory locks that they hold. Of a SQLite file only one is the writer."""
     if connection.dialect.name == "sqlite":
         return {own}

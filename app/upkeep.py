@@ -21,6 +21,7 @@ ENDED = "process_ended"
 
 _EVERY_S = 1.0
 _FORGET_EVERY_S = 60.0
+_DOUBT_S = 3.0  # after the database was gone, others need so long at most to be connected again
 _MOST_STATEMENT_S = 20.0
 _OPEN = text("stream = 'started'")
 
@@ -37,11 +38,15 @@ class Upkeep:
         keep: timedelta,
         also: Callable[[], None],
     ) -> None:
-        """`folder`: where rows may have been left behind; `also`: called every time, too."""
+        """`folder`: where rows may have been left behind; `also`: called every time, too.
+
+        As long as its store is connected, which it sees to every second, others know that the process is alive.
+        """
         self._process_id, self._folder, self._backlog, self._keep, self._also = process_id, folder, backlog, keep, also
-        self.store = RowStore(engine, _MOST_STATEMENT_S)
+        self.store = RowStore(engine, _MOST_STATEMENT_S, process_id)
         self.bad = 0
-        self._begun = False
+        self._brought_strays = self._ended_the_dead = False
+        self._missing: tuple[set[int], float] | None = None
         self._forgot_s = -float("inf")
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="request-log-upkeep", daemon=True)
@@ -67,11 +72,13 @@ class Upkeep:
         self.store.close()
 
     def _look(self) -> None:
-        if not self._begun:
+        self.store.ping()
+        if not self._brought_strays:
             if self._folder and self._folder.is_dir():
                 self.bad += bring_strays_home(self._folder, self.store)
-            self.store.commit([], works=[self._end_what_the_dead_left])
-            self._begun = True
+            self._brought_strays = True
+        if not self._ended_the_dead:
+            self._ended_the_dead = self.store.commit([], works=[self._end_what_the_dead_left]) == [True]
         if self._backlog and self._backlog.active:
             self.bad += self._backlog.bring_home(self.store)
         if time.monotonic() - self._forgot_s > _FORGET_EVERY_S:
@@ -80,16 +87,27 @@ class Upkeep:
                     return
             self._forgot_s = time.monotonic()
 
-    def _end_what_the_dead_left(self, connection: Connection) -> None:
-        """Streams that are open and keys in flight, of processes that are no more."""
-        record = RequestRecord
-        streaming = connection.scalars(select(record.process_id).where(_OPEN).distinct())
-        known = {process_id for process_id in (*streaming, *claimants(connection)) if process_id is not None}
-        dead = list(known - are_alive(connection, sorted(known), self._process_id))
+    def _end_what_the_dead_left(self, connection: Connection) -> bool:
+        """Streams that are open and keys in flight, of processes that are no more. Whether it is done.
+
+        Dead is who was missing at the first look and is missing still: it may just not be connected yet.
+        """
+        missing = self._who_is_missing(connection)
+        at_first, looked_s = self._missing = self._missing or (missing, time.monotonic())
+        dead = at_first & missing
         if not dead:
-            return
+            return True
+        if connection.dialect.name != "sqlite" and time.monotonic() - looked_s < _DOUBT_S:
+            return False
+        record = RequestRecord
         closed = connection.execute(
             update(record).where(_OPEN, record.process_id.in_(dead)).values(stream="failed", error_code=ENDED)
         )
         end_claims(connection, dead)
         log.warning("%d streams that a process left open when it ended are recorded as failed", closed.rowcount)
+        return True
+
+    def _who_is_missing(self, connection: Connection) -> set[int]:
+        streaming = connection.scalars(select(RequestRecord.process_id).where(_OPEN).distinct())
+        known = {process_id for process_id in (*streaming, *claimants(connection)) if process_id is not None}
+        return known - are_alive(connection, sorted(known), self._process_id)

@@ -13,6 +13,7 @@ from app import examples
 from app.database import make_engine, migrate
 from app.request_log import RequestLog
 from app.settings import Settings
+from app.waiting import LogUnavailable
 from tests.app.outages import Proxy, Served, process, until
 from tests.app.test_request_log import row as a_row
 
@@ -72,6 +73,9 @@ def test_a_living_sibling_s_stream_is_left_alone(own_postgres: Any) -> None:
     for one, started in zip((living, dead), rows, strict=True):
         asyncio.run(one.write(started))
     dead.close()
+    with pytest.raises(LogUnavailable):
+        asyncio.run(living.write(a_row(status=10**30)))  # a commit that fails is no sign of death
+    _cut_all_connections(engine)  # nor is a moment without the database
     third = RequestLog(make_engine(own_postgres.get_uri()))
     until(lambda: row(engine, rows[1]["request_id"]).stream == "failed")
     assert row(engine, rows[0]["request_id"]).stream == "started"
@@ -80,6 +84,11 @@ def test_a_living_sibling_s_stream_is_left_alone(own_postgres: Any) -> None:
     for one in (living, third):
         one.close()
     engine.dispose()
+
+
+def _cut_all_connections(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"))
 
 
 def test_without_its_row_no_stream_begins(serve: Serve, settings: Settings) -> None:
