@@ -1,4 +1,4 @@
-"""How the service listens: on which addresses it may, and for how long a connection may stay without asking anything.
+"""How the service listens: on which addresses it may, and for how long a connection may stay without asking or taking anything.
 
 uvicorn closes a connection that is silent between two requests, but lets one that never completes the head of a request stay
 for good, and its `limit_concurrency` refuses callers when others hold connections. Here idle connections give way instead.
@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from app.settings import Settings
+from app.unread import Unread
 
 if sys.platform != "win32":
     import resource
@@ -51,12 +52,17 @@ class Idle:
         self._timeout_s, self._most = settings.header_timeout_s, _connections(settings.max_connections)
         self._since_s: dict[Any, float] = {}
         self._sweeping = False
+        self.unread = Unread(settings.send_timeout_s)
 
     def made(self, connection: Any) -> None:
-        """A new connection: if it is one too many, the longest idle goes, which may be itself."""
+        """A new connection: if it is one too many, the longest idle goes, or who does not read, or itself."""
         self.begin(connection)
         if len(connection.connections) > self._most:
-            self._close(next(iter(self._since_s)))
+            longest = next(iter(self._since_s))
+            if longest is connection:
+                longest = self.unread.longest() or connection
+            self.end(longest)
+            self.unread.end(longest)  # closing would wait until its last answer is read
 
     def begin(self, connection: Any) -> None:
         """No request is under way now; if none was before, it goes on being idle from when it began to be."""
@@ -74,14 +80,11 @@ class Idle:
         for connection, since_s in [*self._since_s.items()]:
             if since_s > oldest_s:
                 break
-            self._close(connection)
+            self.end(connection)
+            connection.transport.close()
         self._sweeping = bool(self._since_s)
         if self._sweeping:
             loop.call_later(self._timeout_s / _SWEEPS_A_TIMEOUT, self._sweep, loop)
-
-    def _close(self, connection: Any) -> None:
-        self.end(connection)
-        connection.transport.close()
 
 
 # Any: uvicorn's two protocols have in common what is used here, but no class that says so.
@@ -97,10 +100,15 @@ class Connection(_Protocol):  # type: ignore[misc]
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._idle: Idle = self.app_state["idle"]
+        self._under_way: set[Any] = set()
         self._idle.made(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._idle.end(self)
+        self._idle.unread.forget(self)
+        for cycle in self._under_way:  # uvicorn tells only the latest of those that came one upon another
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -114,8 +122,19 @@ class Connection(_Protocol):  # type: ignore[misc]
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._under_way = {cycle for cycle in self._under_way if not cycle.response_complete}
+        self._idle.unread.watch(self)
         if self.cycle.response_complete and not self.transport.is_closing():
             self._idle.begin(self)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._idle.unread.watch(self)
+
+    def resume_writing(self) -> None:
+        """When a connection is ended, uvloop says that of what it threw away: who waits is woken by `connection_lost`."""
+        if not self.transport.is_closing():
+            super().resume_writing()
 
     # What httptools calls, which sets no limit to a head; h11 has one, of 16 KiB, and does not call these.
 
@@ -126,6 +145,8 @@ class Connection(_Protocol):  # type: ignore[misc]
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        if self.cycle is not None:
+            self._under_way.add(self.cycle)
 
 
 # By its name, which other processes understand, too.

@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     header_timeout_s: float = Field(
         default=10, gt=0, description="Seconds a connection may take to send a request's head; a slower one is closed."
     )
+    send_timeout_s: float = Field(
+        default=30, gt=0, description="Seconds a connection may take nothing of what waits to be sent to it; then it is ended."
+    )
     max_connections: int = Field(
         default=4096, ge=1, description="Connections held at a time; beyond, the one that has been idle longest is closed."
     )

@@ -40,6 +40,7 @@ FLOORS = {
     "app.spool": 1,
     "app.step_worker": 1,
     "app.steps": 1,
+    "app.unread": 1,
     "app.upkeep": 1,
     "app.waiting": 1,
     "app.access_line": 2,

@@ -1,6 +1,7 @@
 """Where the service listens, and callers that are slow, silent or many."""
 
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -15,12 +16,13 @@ import pytest
 from app import examples
 from app.listening import OpenAddress, check_address
 from app.settings import Settings
-from tests.app.outages import until
+from tests.app.outages import answers, until
 
 REPOSITORY = Path(__file__).parents[2]
 Serve = Callable[[Settings], httpx.Client]
 
 HEAD = b"POST /v1/sentiment HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+CELLS_HEAD = b"POST /v1/cells HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 @contextmanager
@@ -148,16 +150,61 @@ def test_a_request_under_way_is_not_given_up_for_new_connections(serve: Serve, s
 
 def test_who_does_not_read_his_answers_keeps_nobody_out(serve: Serve, settings: Settings) -> None:
     client = serve(settings.model_copy(update={"queue_limit_requests": 1}))
-    body = json.dumps({"text": "a quiet moving film that " * 12}).encode()
-    head = b"POST /v1/cells HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with does_not_read(client):
+        until(lambda: client.post("/v1/cells", json=examples.CELLS).status_code == 200)
+
+
+def test_who_does_not_read_his_answers_is_left(serve: Serve, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    client = serve(settings.model_copy(update={"send_timeout_s": 0.5}))
+    with does_not_read(client) as silent:
+        until(lambda: _is_reset(silent), 8)
+    assert client.get("/livez").status_code == 200
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
+
+
+def test_who_does_not_read_his_answers_gives_way_to_new_connections(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"max_connections": 2, "header_timeout_s": 60, "send_timeout_s": 60}))
+    with does_not_read(client, 100), does_not_read(client, 100):
+        until(lambda: answers(client, "/livez"))
+
+
+def test_who_reads_slowly_is_not_left(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"send_timeout_s": 2}))
+    with does_not_read(client, 100) as slow:
+        started, got = time.monotonic(), 0
+        while time.monotonic() - started < 4:
+            piece = slow.recv(65_536)  # it takes little at a time, and the system shows progress only after some hundred kB
+            assert piece, f"the connection was ended after {got} bytes"
+            got += len(piece)
+            time.sleep(0.001)
+
+
+@contextmanager
+def silent_to(client: httpx.Client) -> Iterator[socket.socket]:
+    """A connection that takes next to nothing unless it is read."""
     with socket.socket() as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         silent.connect((client.base_url.host, client.base_url.port or 80))
+        yield silent
+
+
+@contextmanager
+def does_not_read(client: httpx.Client, times: int = 10_000) -> Iterator[socket.socket]:
+    """One that asks so many times, or until the service takes no more, as its answers are stuck."""
+    body = json.dumps({"text": "a quiet moving film that " * 12}).encode()
+    with silent_to(client) as silent:
         silent.settimeout(0.5)
-        with suppress(TimeoutError):  # which comes when the service takes no more, as its answers are stuck
-            for _ in range(10_000):
-                silent.sendall(head % len(body) + body)
-        until(lambda: client.post("/v1/cells", json=examples.CELLS).status_code == 200)
+        with suppress(TimeoutError):
+            for _ in range(times):
+                silent.sendall(CELLS_HEAD % len(body) + body)
+        yield silent
+
+
+def _is_reset(connection: socket.socket) -> bool:
+    """Whether the other side knows nothing of it any more, which is found out without reading or sending."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return bool(poll.poll(0))
 
 
 def test_the_rest_of_a_body_that_was_refused_unread_is_let_by(serve: Serve, settings: Settings) -> None:
