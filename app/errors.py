@@ -238,6 +238,8 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
         return FieldError(pointer="", detail=f"the body is no JSON: {fault['msg'].removeprefix('Invalid JSON: ')}")
     if fault["type"] == "content_type":
         return FieldError(pointer="", detail="the body must be sent with the content type application/json")
+    if fault["type"] == "too_many_faults":
+        return FieldError(pointer="", detail=f"the body has {fault['input']} faults, too many to name them")
     pointer = "".join(f"/{_escaped(str(part))}" for part in path)
     name = pointer if where == "body" else f"{where}{pointer}"
     got = "" if fault["type"] == "missing" else f" (got {_shown(fault['input'])})"

@@ -9,6 +9,7 @@ Datatype = Literal["BYTES", "BOOL", "INT32", "INT64", "FP64"]
 Parameters = dict[str, bool | int | float | str]
 
 _MOST_TENSORS = 16
+_MOST_DIMENSIONS = 16
 
 
 class _In(BaseModel):
@@ -19,7 +20,9 @@ class RequestInput(_In):
     """A tensor to ask with. All models take strings: the datatype BYTES."""
 
     name: str
-    shape: list[Annotated[int, Field(ge=0)]] = Field(description="[n] or [n, 1]; of music, n is 1.")
+    shape: list[Annotated[int, Field(ge=0)]] = Field(
+        max_length=_MOST_DIMENSIONS, description="[n] or [n, 1]; of music, n is 1."
+    )
     datatype: str
     parameters: Parameters = Field(default={}, description="`binary_data_size`: its bytes after the JSON, in place of `data`.")
     data: list[Any] | None = Field(default=None, description="The elements, flat or nested like the shape.")

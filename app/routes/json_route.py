@@ -19,6 +19,7 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 Endpoint = Callable[[BaseModel, Request], Awaitable[BaseModel | Response]]
 
 _JSON = "application/json"
+_MOST_FAULTS = 1000  # each takes microseconds to be told, and a large body has room for a million
 
 
 class JsonRoute(APIRoute):
@@ -55,6 +56,10 @@ def validated(model: type[BodyT], content: bytes) -> BodyT:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
+        if error.error_count() > _MOST_FAULTS:
+            raise RequestValidationError(
+                [{"type": "too_many_faults", "loc": ("body",), "input": error.error_count()}]
+            ) from None
         faults = error.errors(include_url=False, include_context=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
 

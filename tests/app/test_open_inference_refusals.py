@@ -49,6 +49,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("sentiment", ask(["a"], shape=[]), "/inputs/0/shape: got [], allowed are [n] and [n, 1]"),
     ("sentiment", ask(["a", "b"], shape=[1, 2]), "/inputs/0/shape: got [1, 2]"),
     ("sentiment", ask(["a"], shape=[-1]), "/inputs/0/shape/0: Input should be greater than or equal to 0"),
+    ("sentiment", ask(["a"], shape=[-1] * 500_000), "/inputs/0/shape: List should have at most 16 items"),
     ("sentiment", ask(["a"], shape=["1"]), "/inputs/0/shape/0: Input should be a valid integer (got '1')"),
     ("sentiment", ask(["a", 5]), "/inputs/0/data/1: an element of BYTES should be a string (got 5)"),
     ("sentiment", ask([[["a"], [{}]]], shape=[2]), "/inputs/0/data/1: an element of BYTES should be a string (got dict)"),

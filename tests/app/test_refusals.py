@@ -43,6 +43,7 @@ BAD_BODIES: list[tuple[str, Any, str, str]] = [
     ("/v1/sentiment", {"texts": ["a", "b" * 20_001]}, "/texts/1", "at most 20000 characters"),
     ("/v1/sentiment", {"texts": ["a", 5]}, "/texts/1", "got 5"),
     ("/v1/sentiment", {"texts": "a"}, "/texts", "valid array"),
+    ("/v1/sentiment", {str(number): 1 for number in range(1000)}, "", "the body has 1001 faults"),
     ("/v1/sentiment", {"texts": ["a"], "explain": "yes"}, "/explain", "got 'yes'"),
     ("/v1/sentiment", {"texts": ["a"], "text": "b"}, "/text", "Extra inputs"),
     ("/v1/rainfall", {"hours": []}, "/hours", "at least 1 item"),
