@@ -145,6 +145,12 @@ def end_claims(connection: Connection, process_ids: Iterable[int]) -> None:
     connection.execute(delete(IdempotencyKey).where(*_in_flight(), IdempotencyKey.process_id.in_(process_ids)))
 
 
+def end_claims_of(connection: Connection, request_ids: list[str]) -> None:
+    """Requests whose rows were just removed: without them, their keys would look as if they were in flight."""
+    young = IdempotencyKey.time > datetime.now(UTC) - _MOST_FLIGHT
+    connection.execute(delete(IdempotencyKey).where(young, IdempotencyKey.request_id.in_(request_ids)))
+
+
 def _in_flight() -> tuple[Any, ...]:
     answered = select(RequestRecord.request_id).where(RequestRecord.request_id == IdempotencyKey.request_id).exists()
     return IdempotencyKey.time > datetime.now(UTC) - _MOST_FLIGHT, ~answered

@@ -6,15 +6,16 @@ removed is overwritten with zeros in the file. PostgreSQL frees the space by vac
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from sqlalchemy import Delete, Engine, Update, delete, func, null, select, update
+from sqlalchemy import Connection, Delete, Engine, Update, delete, func, null, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.idempotency import end_claims_of
 from app.log_rows import Place, Selection, walk
 from app.request_record import RequestRecord
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 _MOST_ROWS = 200
 _MOST_BYTES = 1 << 20
 _EVERY_S = 600.0
+_ANEW_S = 86_400.0
 _REST = 4.0  # times as long as a batch took: the purge has a fifth of the time, requests have the rest
 _ADVISORY_LOCK = 0x67617465  # "gate": any number that nobody else in the database takes
 
@@ -38,7 +40,7 @@ class Batch:
 def delete_rows(engine: Engine, selection: Selection) -> Iterator[Batch]:
     """Removes them, a committed batch at a time."""
     for places in walk(engine, selection, _MOST_ROWS, _MOST_BYTES):
-        yield _change(engine, delete(RequestRecord), places)
+        yield _change(engine, delete(RequestRecord), places, end_claims_of)
 
 
 def empty_payloads(engine: Engine, selection: Selection, after: Place | None = None) -> Iterator[Batch]:
@@ -48,24 +50,38 @@ def empty_payloads(engine: Engine, selection: Selection, after: Place | None = N
         yield _change(engine, emptied, places)
 
 
-def _change(engine: Engine, change: Delete | Update, places: list[Place]) -> Batch:
+def _change(
+    engine: Engine, change: Delete | Update, places: list[Place], also: Callable[[Connection, list[str]], None] | None = None
+) -> Batch:
+    request_ids = [place.request_id for place in places]
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
-        done = connection.execute(change.where(RequestRecord.request_id.in_([place.request_id for place in places])))
+        done = connection.execute(change.where(RequestRecord.request_id.in_(request_ids)))
+        if also:
+            also(connection, request_ids)
         return Batch(done.rowcount, places[-1])
 
 
 class Retention:
     """Removes what is older than it may be, at the start and every ten minutes, where a limit is set.
 
-    Several processes on one PostgreSQL take turns: whoever finds another at it leaves it to that one.
+    Where payloads were emptied it looks again once a day: rows that waited in a spool come late. Several processes on one
+    PostgreSQL take turns: whoever finds another at it leaves it to that one.
     """
 
-    def __init__(self, engine: Engine, rows_days: int | None, payloads_days: int | None, every_s: float = _EVERY_S) -> None:
-        self._engine, self._every_s = engine, every_s
+    def __init__(
+        self,
+        engine: Engine,
+        rows_days: int | None,
+        payloads_days: int | None,
+        every_s: float = _EVERY_S,
+        anew_s: float = _ANEW_S,
+    ) -> None:
+        self._engine, self._every_s, self._anew_s = engine, every_s, anew_s
         self._rows_days, self._payloads_days = rows_days, payloads_days
         self._emptied: Place | None = None
+        self._began_anew_s = perf_counter()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
         if rows_days is not None or payloads_days is not None:
@@ -94,6 +110,8 @@ class Retention:
             until = now - timedelta(days=self._rows_days)
             rows = sum(batch.rows for batch in self._resting(delete_rows(self._engine, Selection(until=until))))
         if self._payloads_days is not None:
+            if perf_counter() - self._began_anew_s > self._anew_s:
+                self._emptied, self._began_anew_s = None, perf_counter()
             selection = Selection(until=now - timedelta(days=self._payloads_days), with_payloads=True)
             for batch in self._resting(empty_payloads(self._engine, selection, self._emptied)):
                 self._emptied = batch.last  # rows come in the order of their time, so the next look begins here

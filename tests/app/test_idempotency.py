@@ -16,6 +16,8 @@ from app import examples
 from app.database import make_engine, migrate
 from app.idempotency import IdempotencyKey
 from app.keys import create_key
+from app.log_rows import Selection
+from app.retention import delete_rows
 from app.settings import Settings
 from app.tasks.sentiment import Sentiment
 from tests.app.outages import process, until
@@ -220,6 +222,23 @@ def test_an_old_key_is_as_if_it_had_never_come_and_its_answer_is_gone(serve: Ser
         kept = text("SELECT answer FROM requests WHERE request_id = :id")
         assert connection.execute(kept, {"id": first.json()["request_id"]}).scalar_one() is None
     engine.dispose()
+
+
+def test_a_key_whose_row_is_removed_may_come_again(serve: Serve, database: Settings) -> None:
+    client, engine = serve(database), make_engine(database.database_url)
+    first, other = post(client, "removed"), post(client, "kept")
+    for _ in delete_rows(engine, Selection(until=datetime.fromisoformat(_record(client, other)["time"]))):
+        pass
+    again = post(client, "removed", OTHER)
+    assert (again.status_code, "idempotent-replayed" in again.headers) == (200, False)
+    assert client.get(f"/v1/requests/{first.json()['request_id']}").status_code == 404
+    check_replayed(post(client, "kept"), other)
+    engine.dispose()
+
+
+def _record(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    record: dict[str, Any] = client.get(f"/v1/requests/{answer.json()['request_id']}").json()
+    return record
 
 
 def test_all_old_keys_are_forgotten_however_many(serve: Serve, database: Settings) -> None:

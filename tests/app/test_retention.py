@@ -119,6 +119,17 @@ def test_what_grows_old_later_goes_later(log: Engine) -> None:
     assert {stored(log)[request_id] for request_id in late} == {(None, None)}
 
 
+def test_rows_that_come_late_are_emptied_too(log: Engine) -> None:
+    store(log, 10, count=3)
+    working = Retention(log, None, 7, every_s=0.02, anew_s=0.1)
+    try:
+        until(lambda: count(log, before(7, with_payloads=True)) == 0)
+        store(log, 12, count=3)  # from a spool
+        until(lambda: count(log, before(7, with_payloads=True)) == 0)
+    finally:
+        working.close()
+
+
 def test_a_purge_under_way_keeps_no_request_waiting(log: Engine) -> None:
     store(log, 40, count=8000, inputs={"texts": ["word " * 400]}, request_bytes=2000)
     writer = RequestLog(log)
