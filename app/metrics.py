@@ -3,6 +3,7 @@
 import math
 import os
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import (
@@ -138,6 +139,7 @@ class Metrics:
         self._whole.set(ready)
         if SHARED not in os.environ:
             return generate_latest(self._registry)
+        _mark_the_killed(Path(os.environ[SHARED]))
         whole = CollectorRegistry()
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         return generate_latest(whole)
@@ -156,3 +158,15 @@ class Metrics:
     def _gauge(self, name: str, help_text: str, *labels: str, mode: _Mode = "livesum") -> Gauge:
         """`mode`: what becomes of it where several processes have one."""
         return Gauge(f"gatehouse_{name}", help_text, labels, registry=self._registry, multiprocess_mode=mode)
+
+
+def _mark_the_killed(folder: Path) -> None:
+    """A process that could not say its end leaves its gauges behind, which would count on."""
+    for path in folder.glob("gauge_live*_*.db"):
+        process_id = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            mark_process_dead(process_id)  # type: ignore[no-untyped-call]
+        except PermissionError:
+            pass  # it lives, and is not ours

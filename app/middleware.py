@@ -35,6 +35,7 @@ from app.request_log import Place
 from app.routes.json_route import JsonRoute
 from app.settings import Settings
 from app.tasks.task import InvalidInput
+from app.upkeep import ENDED
 from app.waiting import LogUnavailable
 from app.watch import LOOK_AFTER_S, Watch
 
@@ -144,6 +145,7 @@ class Ledger:
             pass  # its line says so
         except asyncio.CancelledError:
             if not watch.gone:
+                self._cut(_house(scope), reply)
                 raise
             self._metrics.abandoned.inc()
         except Exception as error:  # noqa: BLE001 - the one place: whatever it is, it is logged and answered
@@ -178,6 +180,16 @@ class Ledger:
         except LogUnavailable as error:
             await reply.refuse(_refused(error, entry))
         self._committed(entry, started)
+
+    def _cut(self, house: House, reply: Reply) -> None:
+        """At the end of the service, which has waited long enough: of a stream at least its end is recorded."""
+        entry = reply.entry
+        if entry.stream != "started":
+            return
+        entry.stream = "failed"
+        entry.failed(ENDED)
+        _, outputs = self._payloads.of(entry, reply.outputs()) if self._payloads else (None, None)
+        house.request_log.record(entry.end(outputs), "end")
 
     async def _begin_stream(self, scope: Scope, entry: Entry) -> Place:
         """The row, then the stream's first byte. Raises LogUnavailable."""

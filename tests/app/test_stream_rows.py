@@ -1,6 +1,7 @@
 """A stream's row is there before its first byte, and says how it ended, even where the process ended first."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from app import examples
+from app import examples, listening
 from app.database import make_engine, migrate
+from app.main import create_app
 from app.request_log import RequestLog
 from app.settings import Settings
+from app.step_worker import StepWorker
 from app.waiting import LogUnavailable
 from tests.app.outages import Proxy, Served, process, until
 from tests.app.test_request_log import row as a_row
+from tests.conftest import Hold, serving
 
 Serve = Callable[[Settings], httpx.Client]
 
@@ -89,6 +93,24 @@ def test_a_living_sibling_s_stream_is_left_alone(own_postgres: Any) -> None:
 def _cut_all_connections(engine: Engine) -> None:
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"))
+
+
+def test_a_stream_that_the_end_of_the_service_cuts_is_recorded(settings: Settings, migrated: str, hold: Hold) -> None:
+    engine, app = make_engine(migrated), create_app(settings.model_copy(update={"database_url": migrated}))
+    with httpx.Client(timeout=20) as caller:
+        with serving(app, **listening.OPTIONS, timeout_graceful_shutdown=1) as client:
+            asked = caller.build_request("POST", client.base_url.join("/v1/music/generate"), json=LONG)
+            answer = caller.send(asked, stream=True)
+            pieces = answer.iter_raw()
+            next(pieces)
+            held = hold(StepWorker, "_admit")
+            assert held.busy.wait(5)
+            threading.Timer(3, held.free.set).start()  # when nobody waits for it any more
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+    ended = row(engine, answer.headers["x-request-id"])
+    assert (ended.stream, ended.error_code) == ("failed", "process_ended")
+    engine.dispose()
 
 
 def test_without_its_row_no_stream_begins(serve: Serve, settings: Settings) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from app import examples
 from app.database import make_engine, migrate
+from tests.app.outages import until
 
 Process = subprocess.Popen[str]
 
@@ -71,6 +72,29 @@ def test_processes_share_one_log_and_add_up_their_metrics(tiny_models: Path, url
         assert float(counted[1]) == len(answers)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_the_gauges_of_a_killed_process_end_with_it(tiny_models: Path, url: str, port: int) -> None:
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    with serving(tiny_models, url, port) as process:
+        until(lambda: _serving_music(port) == 2, 60)  # each process tells of itself when it is asked
+        os.kill(_workers(process)[0], signal.SIGKILL)
+        until(lambda: _serving_music(port) == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def _workers(process: Process) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def _serving_music(port: int) -> float:
+    found = re.search(r'gatehouse_task_ready\{task="music"\} (\S+)', ask(port, "/metrics").text)
+    return float(found[1]) if found else 0
 
 
 def test_several_processes_on_sqlite_are_refused_with_the_reason(tiny_models: Path, tmp_path: Path, port: int) -> None:
