@@ -68,11 +68,10 @@ class _Csv(_Text):
 
 
 class _Json(_Text):
-    """An object a line. A missing value is null."""
+    """An object a line. A missing value is null, and so is a number that JSON has not: NaN, or infinite."""
 
     def write(self, path: Path, records: Sequence[Record]) -> None:
-        objects = (dict(zip(self.columns, record, strict=True)) for record in records)
-        text = "".join(f"{json.dumps(each, ensure_ascii=False, default=str)}\n" for each in objects)
+        text = "".join(f"{_object(dict(zip(self.columns, record, strict=True)))}\n" for record in records)
         path.write_bytes(text.encode("utf-8", "replace"))
 
 
@@ -103,6 +102,14 @@ class _Parquet(Output):
             for start in range(0, len(parts), _PARTS_A_ROW_GROUP):
                 tables = [self._parquet.read_table(part) for part in parts[start : start + _PARTS_A_ROW_GROUP]]
                 whole.write_table(self._pa.concat_tables(tables))
+
+
+def _object(named: dict[str, Any]) -> str:
+    try:
+        return json.dumps(named, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        without = json.loads(json.dumps(named, default=str), parse_constant=lambda _: None)
+        return json.dumps(without, ensure_ascii=False)
 
 
 def _field(value: Any) -> Any:

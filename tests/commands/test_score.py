@@ -84,6 +84,15 @@ def test_a_bad_json_line_is_said_beside_the_good_ones(score: Score, tmp_path: Pa
     ]
 
 
+def test_what_json_has_no_number_for_is_null(score: Score, tmp_path: Path) -> None:
+    ids = ["1e999", '{"a": [NaN, 2]}', '"\\ud800"']
+    (tmp_path / "in.jsonl").write_text("".join(f'{{"id": {given}, "text": "good"}}\n' for given in ids))
+    assert score("in.jsonl", "--task", "sentiment", "--output", "out.jsonl", "--id-column", "id")[0] == 0
+    text = (tmp_path / "out.jsonl").read_text()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
+    assert [row["id"] for row in rows] == [None, {"a": [None, 2]}, "?"]
+
+
 def test_a_line_or_field_that_never_ends_costs_one_row_and_little_memory(
     score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
