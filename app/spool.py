@@ -71,8 +71,12 @@ class Spool:
             try:
                 _write(segment, text)
             except OSError:
-                os.truncate(path, self._sizes[path])
-                segment.seek(self._sizes[path])
+                try:
+                    os.truncate(path, self._sizes[path])
+                    segment.seek(self._sizes[path])
+                except OSError:  # its last line stays torn, so nothing may follow it
+                    segment.close()
+                    self._segment = None
                 raise
             self._sizes[path] += len(text)
             self._rows[path] += len(rows)

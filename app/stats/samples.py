@@ -71,7 +71,8 @@ class Reader:
         if connection.dialect.name == "sqlite":
             self._raw.set_progress_handler(lambda: self.is_late, _INSTRUCTIONS)
         else:
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * most_s)}")
+            # 0 would be no limit.
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(1000 * most_s))}")
 
     @property
     def is_late(self) -> bool:

@@ -69,21 +69,17 @@ class Statistics:
             raise StatsTooSlow(self._most_s) from error
 
     def _reading(self, read: Callable[[Reader], Found], ends_s: float) -> Found:
-        with self._reader(ends_s - time.monotonic()) as reader:
-            try:
+        try:
+            with self._reader(ends_s - time.monotonic()) as reader:
                 return read(reader)
-            except SQLAlchemyError as error:
-                raise (StatsTooSlow(self._most_s) if reader.is_late else LogUnavailable(type(error).__name__)) from error
+        except SQLAlchemyError as error:
+            raise (StatsTooSlow(self._most_s) if time.monotonic() > ends_s else LogUnavailable(type(error).__name__)) from error
 
     @contextmanager
     def _reader(self, most_s: float) -> Iterator[Reader]:
         if most_s <= 0:
             raise StatsTooSlow(self._most_s)
-        try:
-            connection = self._engine.connect()
-        except SQLAlchemyError as error:
-            raise LogUnavailable(type(error).__name__) from error
-        with connection:
+        with self._engine.connect() as connection:
             reader = Reader(connection, most_s)
             try:
                 yield reader

@@ -1,6 +1,8 @@
 """Relaxed logging: answers whose rows wait in the spool until the database takes them, each once and in order."""
 
+import errno
 import json
+import os
 import sqlite3
 import time
 import uuid
@@ -8,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
 
+import app.spool
 from app import examples
 from app.database import make_engine, migrate
 from app.settings import Settings
@@ -155,6 +158,30 @@ def test_a_torn_line_is_left_out_and_the_others_are_read(tmp_path: Path, cut: in
     middle = len(whole) // 2
     segment.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     assert list(read(segment)) == [rows[0], rows[2]]
+    spool.close()
+
+
+def test_after_a_line_that_stays_torn_a_new_segment_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(segment: IO[bytes], text: bytes) -> None:
+        segment.write(text[: len(text) // 2])
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    spool = Spool(tmp_path, 10_000, 1)
+    spool.add([("row", {"request_id": "1"})])
+    with monkeypatch.context() as broken:
+        broken.setattr(app.spool, "_write", write_half)
+        broken.setattr(os, "truncate", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            spool.add([("row", {"request_id": "2"})])
+    spool.add([("row", {"request_id": "3"})])
+    found = list[str]()
+    while segment := spool.take():
+        found += [row["request_id"] for _, row in read(segment)]
+        spool.done(segment)
+    assert found == ["1", "3"]
     spool.close()
 
 
