@@ -36,8 +36,11 @@ class Unread:
         return next(iter(self._left), None)
 
     def end(self, connection: Any) -> None:
-        """At once: neither this process nor the system goes on trying to send what is left."""
+        """At once: if something is left to send, neither this process nor the system goes on trying."""
         self.forget(connection)
+        if not _left(connection):
+            connection.transport.close()
+            return
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         connection.transport.abort()
 
