@@ -179,6 +179,13 @@ def client(serve: Serve, settings: Settings) -> httpx.Client:
 
 
 @pytest.fixture(scope="session")
+def standing(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """As `client`, of a server that stays: a start for each of a hundred refusals takes a minute."""
+    with serving(create_app(_migrated(tiny_models, tmp_path_factory.mktemp("standing"))), **listening.OPTIONS) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server with the shipped bundles."""
     with serving(create_app(_migrated(REPOSITORY / "models", tmp_path_factory.mktemp("shipped")))) as client:

@@ -48,8 +48,8 @@ def test_one_prediction_a_text_in_order(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("text", [" ", "<br />", "😀", "\x00", "x" * 20_000, "日本語", "'"])
-def test_any_text_is_answered(client: httpx.Client, text: str) -> None:
-    probability = post(client, "/v1/sentiment", {"texts": [text]})["predictions"][0]["probability"]
+def test_any_text_is_answered(standing: httpx.Client, text: str) -> None:
+    probability = post(standing, "/v1/sentiment", {"texts": [text]})["predictions"][0]["probability"]
     assert 0 <= probability <= 1
 
 

@@ -73,8 +73,8 @@ def test_it_is_a_row_like_any_other_and_can_be_asked_again(client: httpx.Client)
         ({"text": "x", "n": 1}, "/n"),
     ],
 )
-def test_what_it_does_not_take_is_refused_with_its_place(client: httpx.Client, body: object, pointer: str) -> None:
-    refused = client.post("/v1/cells", json=body)
+def test_what_it_does_not_take_is_refused_with_its_place(standing: httpx.Client, body: object, pointer: str) -> None:
+    refused = standing.post("/v1/cells", json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
     assert refused.json()["errors"][0]["pointer"] == pointer
 

@@ -71,14 +71,14 @@ def test_answers_under_v2_are_judged_likewise(client: httpx.Client) -> None:
     ],
 )
 def test_what_cannot_be_said_of_a_request_is_refused(
-    client: httpx.Client, told: dict[str, Any], pointer: str, said: str
+    standing: httpx.Client, told: dict[str, Any], pointer: str, said: str
 ) -> None:
-    request_id = asked(client)
-    refused = tell(client, request_id)(**told)
+    request_id = asked(standing)
+    refused = tell(standing, request_id)(**told)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request"), refused.text
     assert refused.json()["errors"][0]["pointer"] == pointer
     assert said in refused.json()["detail"]
-    assert client.get(f"/v1/requests/{request_id}").json()["feedback"] is None
+    assert standing.get(f"/v1/requests/{request_id}").json()["feedback"] is None
 
 
 def test_of_a_tune_a_refusal_a_list_and_a_replay_nothing_can_be_said(client: httpx.Client) -> None:

@@ -184,8 +184,8 @@ BAD_KEYS = [
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_a_malformed_key_is_refused(client: httpx.Client, key: bytes) -> None:
-    answer = post(client, key)
+def test_a_malformed_key_is_refused(standing: httpx.Client, key: bytes) -> None:
+    answer = post(standing, key)
     assert code(answer) == (422, "invalid_request")
     assert re.search(r"Idempotency-Key .*allowed", answer.json()["detail"])
 

@@ -116,9 +116,9 @@ def stored(client: httpx.Client, request_id: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("model", "body", "sentence"), WRONG, ids=[sentence[:50] for *_, sentence in WRONG])
 def test_a_request_that_does_not_fit_is_refused_with_the_place(
-    client: httpx.Client, model: str, body: Any, sentence: str
+    standing: httpx.Client, model: str, body: Any, sentence: str
 ) -> None:
-    assert sentence in check(client.post(f"/v2/models/{model}/infer", json=body), 400, client, "invalid_request")
+    assert sentence in check(standing.post(f"/v2/models/{model}/infer", json=body), 400, standing, "invalid_request")
 
 
 def with_bytes(client: httpx.Client, content: bytes, size: Any, length: str | None = None) -> httpx.Response:
@@ -144,19 +144,19 @@ def with_bytes(client: httpx.Client, content: bytes, size: Any, length: str | No
         (b"", 0, "got 0 elements, the shape [1] has 1"),
     ],
 )
-def test_bytes_that_are_no_strings_are_refused(client: httpx.Client, content: bytes, size: Any, sentence: str) -> None:
-    assert sentence in check(with_bytes(client, content, size), 400, client, "invalid_request")
+def test_bytes_that_are_no_strings_are_refused(standing: httpx.Client, content: bytes, size: Any, sentence: str) -> None:
+    assert sentence in check(with_bytes(standing, content, size), 400, standing, "invalid_request")
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "100000", "9" * 5000, "", "١"])
-def test_a_length_of_the_json_that_cannot_be_is_refused(client: httpx.Client, length: str) -> None:
-    answer = with_bytes(client, b"\x04\x00\x00\x00good", 8, length)
-    assert f"{LENGTH} is " in check(answer, 400, client, "invalid_request")
+def test_a_length_of_the_json_that_cannot_be_is_refused(standing: httpx.Client, length: str) -> None:
+    answer = with_bytes(standing, b"\x04\x00\x00\x00good", 8, length)
+    assert f"{LENGTH} is " in check(answer, 400, standing, "invalid_request")
 
 
 @pytest.mark.parametrize("content", [b"", b'{"inputs": [', b"[" * 100_000, b'{"inputs": "\xff"}', b'{"id": "\\ud800"}'])
-def test_what_is_no_json_is_refused(client: httpx.Client, content: bytes) -> None:
-    assert "no JSON" in check(client.post("/v2/models/music/infer", content=content), 400, client, "invalid_request")
+def test_what_is_no_json_is_refused(standing: httpx.Client, content: bytes) -> None:
+    assert "no JSON" in check(standing.post("/v2/models/music/infer", content=content), 400, standing, "invalid_request")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
@@ -178,8 +178,8 @@ def test_a_web_form_cannot_ask(client: httpx.Client, kind: str) -> None:
         ("DELETE", "/v2", 405, "method_not_allowed"),
     ],
 )
-def test_what_is_not_there_is_said_so(client: httpx.Client, method: str, path: str, status: int, code: str) -> None:
-    check(client.request(method, path), status, client, code)
+def test_what_is_not_there_is_said_so(standing: httpx.Client, method: str, path: str, status: int, code: str) -> None:
+    check(standing.request(method, path), status, standing, code)
 
 
 def test_a_body_that_is_too_large_is_refused(serve: Serve, settings: Settings) -> None:

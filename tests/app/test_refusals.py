@@ -110,18 +110,18 @@ def stored(instance: str, client: httpx.Client) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("path", "body", "pointer", "detail"), BAD_BODIES)
 def test_a_bad_body_is_refused_with_the_place_and_what_is_allowed(
-    client: httpx.Client, path: str, body: Any, pointer: str, detail: str
+    standing: httpx.Client, path: str, body: Any, pointer: str, detail: str
 ) -> None:
-    problem = check_problem(client.post(path, json=body), 422, "invalid_request", client)
+    problem = check_problem(standing.post(path, json=body), 422, "invalid_request", standing)
     assert problem["errors"][0]["pointer"] == pointer
     assert detail in problem["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize("case", RAW_BODIES)
-def test_what_is_no_json_is_refused(client: httpx.Client, case: str) -> None:
+def test_what_is_no_json_is_refused(standing: httpx.Client, case: str) -> None:
     content, detail = RAW_BODIES[case]
-    answer = client.post("/v1/sentiment", content=content, headers={"Content-Type": "application/json"})
-    assert detail in check_problem(answer, 422, "invalid_request", client)["detail"]
+    answer = standing.post("/v1/sentiment", content=content, headers={"Content-Type": "application/json"})
+    assert detail in check_problem(answer, 422, "invalid_request", standing)["detail"]
 
 
 def test_json_without_its_content_type_is_told_so(client: httpx.Client) -> None:
@@ -143,18 +143,18 @@ def test_json_without_its_content_type_is_told_so(client: httpx.Client) -> None:
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
     ],
 )
-def test_what_is_not_there_is_said_so(client: httpx.Client, method: str, path: str, status: int, code: str) -> None:
-    check_problem(client.request(method, path), status, code, client)
+def test_what_is_not_there_is_said_so(standing: httpx.Client, method: str, path: str, status: int, code: str) -> None:
+    check_problem(standing.request(method, path), status, code, standing)
 
 
 @pytest.mark.parametrize("given", [b"", b"x" * 129, b"caf\xe9", b"tab\there"])
-def test_a_bad_client_id_is_refused(client: httpx.Client, given: bytes) -> None:
-    answer = client.post("/v1/sentiment", json=examples.SENTIMENT, headers=[(b"X-Client-Request-Id", given)])
+def test_a_bad_client_id_is_refused(standing: httpx.Client, given: bytes) -> None:
+    answer = standing.post("/v1/sentiment", json=examples.SENTIMENT, headers=[(b"X-Client-Request-Id", given)])
     assert re.fullmatch(
         r"X-Client-Request-Id has \d+ characters, allowed are 1 to 128 of printable ASCII",
-        check_problem(answer, 422, "invalid_request", client)["detail"],
+        check_problem(answer, 422, "invalid_request", standing)["detail"],
     )
-    assert "x-client-request-id" not in answer.headers
+    assert "x-standing-request-id" not in answer.headers
 
 
 def test_a_body_over_the_limit_is_refused_by_its_declared_length_without_reading_it(

@@ -91,8 +91,8 @@ def test_requests_are_counted_by_task_and_status_with_their_latency(log: Engine,
         ({"until": "0001-01-01T00:00:00+01:00"}, "query/since"),
     ],
 )
-def test_a_window_that_is_none_is_refused(client: httpx.Client, query: dict[str, str], pointer: str) -> None:
-    refused = client.get("/v1/stats", params=query)
+def test_a_window_that_is_none_is_refused(standing: httpx.Client, query: dict[str, str], pointer: str) -> None:
+    refused = standing.get("/v1/stats", params=query)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request"), refused.text
     assert refused.json()["errors"][0]["pointer"] == pointer
 
