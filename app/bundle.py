@@ -124,7 +124,7 @@ def current_folder(models: Path, task: str) -> Path:
 
 def set_current(models: Path, task: str, version: str) -> None:
     """Serve this version from the next start on. Raises BundleError if there is none."""
-    if not (models / task / version / MANIFEST).is_file():
+    if not _VERSION.fullmatch(version) or not (models / task / version / MANIFEST).is_file():
         raise BundleError(f"{models / task}: no version {version!r}")
     part = models / task / f"{CURRENT}.part"
     part.write_text(version + "\n", "utf-8")
@@ -134,7 +134,8 @@ def set_current(models: Path, task: str, version: str) -> None:
 def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> Path:
     """Write `files` and the manifest, with their checksums, to models/<task>/<version> in one step; the folder.
 
-    Raises BundleError if the parts do not make a whole bundle or the version exists with other content.
+    A version that is there already stays as it is. Raises BundleError if the parts do not make a whole bundle, or the version
+    that is there answers otherwise.
     """
     sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     checked = Manifest.model_validate({**manifest, "format": FORMAT, "sha256": sha256})
@@ -142,21 +143,27 @@ def seal_bundle(models: Path, manifest: dict[str, Any], files: dict[str, bytes])
     part, folder = home / f".{checked.version}.part", home / checked.version
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    for name, content in files.items():
-        (part / name).write_bytes(content)
-    (part / MANIFEST).write_text(_as_json(checked), "utf-8")
     try:
+        for name, content in files.items():
+            (part / name).write_bytes(content)
+        (part / MANIFEST).write_text(_as_json(checked), "utf-8")
         read_bundle(part)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
+        if not folder.exists():
+            part.rename(folder)
+        elif _answering(_manifest(folder).sha256) != _answering(sha256):
+            raise BundleError(f"{folder}: is there already, with other content; to take the new one, remove it")
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
+def _answering(sha256: dict[str, str]) -> dict[str, str]:
+    """Of the files that make a bundle what it is; the others tell of it."""
+    return {name: digest for name, digest in sha256.items() if name not in {"card.md", "golden.json"}}
+
+
 def refer(bundle: ModelBundle, reference: dict[str, Reference]) -> None:
-    """Write the manifest anew, with this reference, in one step. All else stays, the version too: it names the graph."""
+    """Write the manifest anew, with this reference, in one step. All else stays, the version too: it names what answers."""
     part = bundle.folder / f".{MANIFEST}.part"
     part.write_text(_as_json(bundle.manifest.model_copy(update={"reference": reference})), "utf-8")
     part.rename(bundle.folder / MANIFEST)

@@ -62,7 +62,7 @@ _MEANINGS = {
 }
 
 
-class ExportError(Exception):
+class ExportError(ValueError):
     """The graph does not compute what the network does, or is too large; nothing was written."""
 
 
@@ -110,18 +110,21 @@ def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet,
                 _task(learner, recipe, small.settings), session_run(small.graph), learner.golden_inputs, expected
             )
     content = chosen.graph.SerializeToString()
+    asset = _json(learner.asset.content)
     if len(content) > MOST_BYTES:
         raise ExportError(f"the {chosen.precision} graph has {len(content)} bytes, a bundle's may have {MOST_BYTES}")
     learner.settings = dict(chosen.settings)
     references = references_of(learner.observed(session_run(chosen.graph)))
-    manifest = {**_manifest(learner, recipe, chosen, best, metrics, content), "reference": references or None}
+    # All that an answer depends on, and where it comes from.
+    whole = hashlib.sha256(b"\0".join([content, asset, _json(chosen.settings), recipe_text.encode()]))
+    manifest = {**_manifest(learner, recipe, chosen, best, metrics, whole.hexdigest()), "reference": references or None}
     golden = {
         "tolerance": tolerance,
         "cases": [{"input": raw, "numbers": numbers} for raw, numbers in zip(learner.golden_inputs, expected, strict=True)],
     }
     files = {
         "model.onnx": content,
-        learner.asset.file: _json(learner.asset.content),
+        learner.asset.file: asset,
         "golden.json": _json(golden),
         "recipe.toml": recipe_text.encode(),
         "card.md": card(manifest, recipe).encode(),
@@ -198,14 +201,14 @@ def _observed_tolerance(task: Any, run: Run, inputs: Sequence[Any], expected: li
 
 
 def _manifest(
-    learner: Learner, recipe: Recipe, chosen: Candidate, best: Checkpoint, metrics: dict[str, Any], content: bytes
+    learner: Learner, recipe: Recipe, chosen: Candidate, best: Checkpoint, metrics: dict[str, Any], sha256: str
 ) -> dict[str, Any]:
     now = datetime.now(UTC)
     graph = chosen.graph.graph
     return {
         "format": FORMAT,
         "task": recipe.task,
-        "version": f"{now:%Y%m%d}-{recipe.cell}-{hashlib.sha256(content).hexdigest()[:6]}",
+        "version": f"{now:%Y%m%d}-{recipe.cell}-{sha256[:6]}",
         "cell": recipe.cell,
         "precision": chosen.precision,
         "created": now.isoformat(timespec="seconds"),

@@ -1,6 +1,7 @@
 """The training loop, in the open: batches, loss, step; a score after every epoch; the best weights kept."""
 
 import json
+import math
 import random
 import time
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from training.model import TaskNet, TextNet
 from training.precision import bf16
 from training.progress import progress
 from training.recipe import Recipe, Training
+from training.run_folder import keep_data, write_whole
 from training.shards import CORES, Shards
 
 
@@ -62,7 +64,9 @@ def fit(learner: Learner, recipe: Recipe, run_folder: Path, *, one_batch: bool =
         _levels(network, settings), lr=settings.learning_rate, weight_decay=recipe.regularisation.l2, fused=True
     )
     schedule = _schedule(optimizer, recipe, batches)
+    keep_data(run_folder, learner)
     done, best = _resume(run_folder, network, optimizer, schedule)
+    _cut_log(run_folder / "log.jsonl", done)
     for epoch in range(done + 1, (1 if one_batch else settings.epochs) + 1):
         if best and epoch - 1 - best.epoch >= settings.patience:
             break
@@ -141,6 +145,8 @@ def _levels(network: TaskNet, settings: Training) -> list[dict[str, Any]]:
 def _better(learner: Learner, best: Checkpoint | None, new: Checkpoint) -> Checkpoint:
     if best is None:
         return new
+    if math.isnan(new.scores[learner.primary]) or math.isnan(best.scores[learner.primary]):
+        return best if math.isnan(new.scores[learner.primary]) else new
     gain = new.scores[learner.primary] - best.scores[learner.primary]
     return new if (gain > 0) == learner.higher and gain != 0 else best
 
@@ -153,6 +159,21 @@ def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def _cut_log(path: Path, done: int) -> None:
+    """Of an epoch that a kill left without a checkpoint, and of a line that was torn, nothing stays: it comes again."""
+    if path.exists():
+        lines = path.read_text("utf-8", "replace").splitlines(keepends=True)
+        write_whole(path, "".join(line for line in lines if 1 <= _epoch(line) <= done))
+
+
+def _epoch(line: str) -> int:
+    """0 of what is no line of a log."""
+    try:
+        return int(json.loads(line)["epoch"]) if line.endswith("\n") else 0
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:

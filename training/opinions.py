@@ -15,7 +15,9 @@ from training.data.batches import Example
 
 def keep_opinions(path: Path, recipe: Path, texts: Sequence[Example], logits: npt.NDArray[np.float64]) -> None:
     """Logits, [texts], of the teacher that the recipe makes."""
-    np.savez_compressed(path, of=_fingerprint(recipe, texts), logits=logits.astype(np.float16))
+    part = path.with_suffix(".part.npz")  # renamed when it is whole
+    np.savez_compressed(part, of=_fingerprint(recipe, texts), logits=logits.astype(np.float16))
+    part.rename(path)
 
 
 def kept_opinions(path: Path, recipe: Path, texts: Sequence[Example]) -> npt.NDArray[np.float64] | None:

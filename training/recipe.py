@@ -15,7 +15,7 @@ class RecipeError(ValueError):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(_Table):
@@ -23,7 +23,7 @@ class Data(_Table):
 
     validation_items: int = Field(gt=0)
     test_items: int = Field(default=0, ge=0, description="0 where the final figure comes from elsewhere")
-    split_seed: int = 0
+    split_seed: int = Field(default=0, ge=0, lt=2**31)
     vocabulary_words: int = Field(default=30_000, gt=2, description="sentiment: most frequent words kept")
     head_tokens: int = Field(default=150, gt=0, description="sentiment: words read at the beginning of a long text")
     tail_tokens: int = Field(default=250, gt=0, description="sentiment: words read at its end")
@@ -108,14 +108,14 @@ class Training(_Table):
     divide: Literal["operations", "items"] = Field(
         default="operations", description="what the cores of a CPU share out: every operation, or the items of a batch"
     )
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class Generator(_Table):
     """rainfall: hours made from real ones (see training/data/radar_generator.py) and labelled by the teacher."""
 
     hours: int = Field(default=0, ge=0, description="how many; 0: none")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     silent_share: float = Field(default=0.1, ge=0, le=1, description="begun from an hour without any reflectivity")
     mixed_share: float = Field(default=0.3, ge=0, le=1, description="a stretch comes from another hour")
     profile_share: float = Field(default=0.4, ge=0, le=1, description="reflectivity takes the course of another hour's")

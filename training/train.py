@@ -13,6 +13,7 @@ import onnx
 from app.bundle import ModelBundle, set_current
 from app.tasks.reference import Reference, references_of
 from training.curves import plot_curves
+from training.data.report import DataError
 from training.export import examples_of, export, session_run
 from training.learners.cells import CellsLearner
 from training.learners.learner import Learner, Scores
@@ -21,6 +22,7 @@ from training.learners.rainfall import RainfallLearner
 from training.learners.sentiment import SentimentLearner
 from training.loop import as_run, device_here, fit
 from training.recipe import Recipe, RecipeError, read_recipe
+from training.run_folder import held, keep_recipe
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
     that, and touches neither the run nor `models`.
     Raises RecipeError, DataError or ExportError.
     """
-    recipe = read_recipe(recipe_path)
+    recipe, text = read_recipe(recipe_path), recipe_path.read_text("utf-8")
     if recipe.model.towers:
         raise RecipeError(
             f"{recipe_path}: model.towers: such a network is a teacher and is not served; it is trained for the recipe that "
@@ -51,24 +53,27 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
         run, fresh = runs / f"{recipe_path.stem}-dry-run", True
         models = run / "models"
         recipe = recipe.without_preparation()
-    if fresh:
-        shutil.rmtree(run, ignore_errors=True)
-    _keep_recipe(recipe_path, run)
-    log.info("run folder %s, device %s", run, device_here())
-    learner = LEARNERS[recipe.task](recipe, data, run, None)
-    log.info("%s; split %s", learner.sets.report, learner.sets.splits.sizes())
-    network, best = fit(learner, recipe, run, one_batch=dry_run)
-    plot_curves(run / "log.jsonl", run / "curves.png", learner.primary)
-    learner.calibrate(as_run(network, device_here()))
-    folder = export(learner, recipe, recipe_path.read_text("utf-8"), network, best, models)
-    set_current(models, recipe.task, folder.name)
+    with held(run):
+        if fresh:
+            _clear(run)
+        keep_recipe(run, text)
+        log.info("run folder %s, device %s", run, device_here())
+        learner = LEARNERS[recipe.task](recipe, data, run, None)
+        log.info("%s; split %s", learner.sets.report, learner.sets.splits.sizes())
+        network, best = fit(learner, recipe, run, one_batch=dry_run)
+        plot_curves(run / "log.jsonl", run / "curves.png", learner.primary)
+        learner.calibrate(as_run(network, device_here()))
+        folder = export(learner, recipe, text, network, best, models)
+        set_current(models, recipe.task, folder.name)
     return folder
 
 
 def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
     with learner_of(bundle, data, which, runs) as learner:
-        return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples_of(learner, which))
+        if not len(examples := examples_of(learner, which)):
+            raise DataError(f"{data}: by the bundle's recipe no item of it is in the part {which!r}")
+        return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples)
 
 
 def reference(bundle: ModelBundle, data: Path, runs: Path) -> dict[str, Reference]:
@@ -90,10 +95,10 @@ def learner_of(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Itera
         yield learner
 
 
-def _keep_recipe(recipe_path: Path, run: Path) -> None:
-    """A run goes on only with the recipe it was begun with."""
-    run.mkdir(parents=True, exist_ok=True)
-    kept, text = run / "recipe.toml", recipe_path.read_text("utf-8")
-    if kept.exists() and kept.read_text("utf-8") != text:
-        raise RecipeError(f"{run} was begun with another recipe; pass --fresh to start anew")
-    kept.write_text(text, "utf-8")
+def _clear(run: Path) -> None:
+    """All but the lock that is held."""
+    for path in run.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()

@@ -17,7 +17,8 @@ from training.learners.music import MusicLearner
 from training.loop import as_run, device_here, fit
 from training.model import Stack, State, TaskNet
 from training.progress import track
-from training.recipe import RECIPES, Recipe, read_recipe
+from training.recipe import RECIPES, Recipe, RecipeError, read_recipe
+from training.run_folder import keep_recipe
 
 ORDERS = (3, 4, 5, 6, 8)
 END = "\0"
@@ -112,7 +113,9 @@ def tune_baselines(data: Path, runs: Path, recipes: Sequence[Path], orders: Sequ
 
 def _network(path: Path, data: Path, runs: Path) -> Row:
     recipe, folder = read_recipe(path), runs / path.stem
-    folder.mkdir(parents=True, exist_ok=True)
+    if recipe.task != "music":
+        raise RecipeError(f"{path}: the task is {recipe.task}, allowed is music")
+    keep_recipe(folder, path.read_text("utf-8"))
     learner = PlainLearner(recipe, data, folder)
     network, best = fit(learner, recipe, folder)
     test = learner.score(as_run(network, device_here()), learner.sets.test)

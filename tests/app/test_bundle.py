@@ -102,11 +102,12 @@ def test_a_bundle_that_does_not_hold_together_is_not_left_behind(folder: Path, t
     assert list((tmp_path / "models" / "sentiment").iterdir()) == []
 
 
-def test_sealing_again_replaces_the_version_whole(folder: Path, tmp_path: Path) -> None:
+def test_sealing_again_leaves_the_version_as_it_is_and_another_in_its_place_is_refused(folder: Path, tmp_path: Path) -> None:
     manifest = json.loads((folder / "bundle.json").read_text())
     del manifest["sha256"]
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "bundle.json"}
     first = seal_bundle(tmp_path / "models", manifest, files)
-    second = seal_bundle(tmp_path / "models", manifest, {**files, "card.md": b"# new"})
-    assert first == second
-    assert read_bundle(second).card == "# new"
+    assert seal_bundle(tmp_path / "models", manifest, {**files, "card.md": b"# new"}) == first
+    with pytest.raises(BundleError, match="is there already, with other content"):
+        seal_bundle(tmp_path / "models", manifest, {**files, "recipe.toml": b"# new"})
+    assert {name: (first / name).read_bytes() for name in files} == files

@@ -1,18 +1,23 @@
 """From recipe to sealed bundle: every cell and task, every shipped recipe, resuming, early stopping."""
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from app.bundle import current_folder, read_bundle
 from app.predictor import load_predictor
 from training import loop
+from training.data.report import DataError
 from training.export import ExportError
 from training.recipe import RecipeError
+from training.run_folder import held
 from training.train import LEARNERS, evaluate, train
 
 REPOSITORY = Path(__file__).parents[2]
@@ -164,6 +169,61 @@ def test_a_run_goes_on_only_with_its_own_recipe(tmp_path: Path, tiny_sources: di
         train(recipe("rainfall", cell="rnn"), source, tmp_path / "runs", tmp_path / "models")
     folder = train(recipe("rainfall", cell="rnn"), source, tmp_path / "runs", tmp_path / "models", fresh=True)
     assert "-rnn-" in folder.name
+
+
+def test_a_run_goes_on_only_with_its_own_data(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    path, source, other = recipe("sentiment"), tiny_sources["sentiment"], tmp_path / "other.csv"
+    other.write_text(source.read_text().replace("moving", "touching"))
+    folder = train(path, source, tmp_path / "runs", tmp_path / "models")
+    sealed = (folder / "vocab.json").read_bytes()
+    with pytest.raises(RecipeError, match="begun with other data"):
+        train(path, other, tmp_path / "runs", tmp_path / "models")
+    anew = train(path, other, tmp_path / "runs", tmp_path / "models", fresh=True)
+    assert anew != folder
+    assert (folder / "vocab.json").read_bytes() == sealed
+
+
+def test_two_trainings_do_not_share_a_run(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    with held(tmp_path / "runs" / "tiny"), pytest.raises(RecipeError, match="another training is under way"):
+        train(recipe("rainfall"), tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+
+
+def test_a_bundle_holds_the_recipe_that_it_was_trained_by(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, whole = recipe("rainfall"), loop._one_epoch
+    text = path.read_text()
+
+    def meanwhile(*args: object) -> float:
+        path.write_text("# empty")
+        return whole(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "_one_epoch", meanwhile)
+    folder = train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    assert (folder / "recipe.toml").read_text() == text
+
+
+def test_a_score_that_is_no_number_is_never_the_best() -> None:
+    learner: Any = SimpleNamespace(primary="score", higher=False)
+    one, none = loop.Checkpoint({}, {"score": 1.0}, 1), loop.Checkpoint({}, {"score": math.nan}, 2)
+    assert loop._better(learner, one, none) is one
+    assert loop._better(learner, none, one) is one
+
+
+def test_a_torn_log_is_no_obstacle(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    path, log = recipe("rainfall"), tmp_path / "runs" / "tiny" / "log.jsonl"
+    folder = train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models")
+    log.write_text(log.read_text()[:-20])
+    assert train(path, tiny_sources["rainfall"], tmp_path / "runs", tmp_path / "models") == folder
+    assert [line["epoch"] for line in log_of(tmp_path / "runs" / "tiny")] == [1]
+
+
+def test_a_part_without_items_is_not_scored(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
+    path = recipe("music")
+    path.write_text(re.sub(r"test_items = \d+", "test_items = 0", path.read_text()))
+    bundle = read_bundle(train(path, tiny_sources["music"], tmp_path / "runs", tmp_path / "models"))
+    with pytest.raises(DataError, match="no item of it is in the part 'test'"):
+        evaluate(bundle, tiny_sources["music"], "test", tmp_path / "runs")
 
 
 def test_a_graph_that_is_too_large_is_not_sealed(

@@ -28,6 +28,7 @@ from training.pieces import ENDS, drawn, mean_logits
 from training.pretrain import LanguageModel, pretrain
 from training.progress import track
 from training.recipe import RECIPES, Recipe, RecipeError, read_recipe
+from training.run_folder import keep_recipe
 from training.wide import WideNet
 from training.words import learn_vectors, make_vocabulary, read_corpus
 
@@ -132,7 +133,10 @@ class SentimentLearner:
         """The teachers' probability of *positive* for each unlabelled text, then for each piece. Kept in a file, for a run that
         is gone on with."""
         if kept.exists():
-            return np.asarray(np.load(kept), np.float64)
+            taught = np.asarray(np.load(kept), np.float64)
+            if len(taught) != len(unlabelled) + len(pieces):
+                raise RecipeError(f"{kept}: is of other texts; pass --fresh to start anew")
+            return taught
         label, count = labels_of(self.sets.validation), len(self.sets.validation)
         lines = self._lines_opinions()
         networks = {name: self._network_opinion(name, [*unlabelled, *pieces]) for name in self._recipe.self_training.teachers}
@@ -147,7 +151,9 @@ class SentimentLearner:
         for name, found in zip([*networks, *lines, "all together"], [*whole, together], strict=True):
             log.info("teacher %s: %.2f %% of validation", name, 100 * metrics.accuracy(sigmoid(found[:count]), label))
         taught = sigmoid(np.concatenate([together[count:], of_pieces]))
-        np.save(kept, taught)
+        part = kept.with_suffix(".part.npy")
+        np.save(part, taught)
+        part.rename(kept)
         return taught
 
     def _network_opinion(self, teacher: str, texts: Sequence[Example]) -> metrics.Array:
@@ -167,8 +173,9 @@ class SentimentLearner:
     def _trained(self, name: str) -> tuple["SentimentLearner", TaskNet]:
         """What another recipe makes; where it was made before, it is only read."""
         log.info("network of %s", name)
-        recipe, folder = read_recipe(RECIPES / f"{name}.toml"), self._runs / name
-        folder.mkdir(parents=True, exist_ok=True)
+        path, folder = RECIPES / f"{name}.toml", self._runs / name
+        recipe = read_recipe(path)
+        keep_recipe(folder, path.read_text("utf-8"))
         learner = SentimentLearner(recipe, self._data, folder)
         return learner, fit(learner, recipe, folder)[0]
 
