@@ -177,6 +177,8 @@ def rain_cv_command(
     _log_to_console()
     paths = recipe or [RECIPES / f"rainfall-{cell}.toml" for cell in ("lstm", "gru")]
     recipes = {path.stem: read_recipe(path) for path in paths}
+    if others := [name for name, one in recipes.items() if one.task != "rainfall"]:
+        raise typer.BadParameter(f"the task of {', '.join(others)} is another, allowed is rainfall", param_hint="--recipe")
     typer.echo(rain_study(_data(TaskName.rainfall, data), recipes, folds, repeats))
 
 

@@ -178,7 +178,10 @@ def _loss(learner: Learner, full: Candidate, small: Candidate) -> float:
 def _metrics(candidate: Candidate) -> dict[str, float | str]:
     sets = {"validation": candidate.validation, "test": candidate.test}
     return {
-        f"{candidate.precision}_{name}_{key}": round(value, 6) for name, scores in sets.items() for key, value in scores.items()
+        f"{candidate.precision}_{name}_{key}": round(value, 6)
+        for name, scores in sets.items()
+        for key, value in scores.items()
+        if not math.isnan(value)  # of no item; nothing is said of that, and JSON has no word for it
     }
 
 

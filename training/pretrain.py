@@ -137,7 +137,7 @@ def pretrain(model: LanguageModel, texts: Sequence[Ids], recipe: Recipe, folder:
 
 
 def _pieces(text: Ids, longest: int) -> list[Ids]:
-    parts = -(-len(text) // longest)
+    parts = max(1, -(-len(text) // longest))
     return [piece for piece in np.array_split(text, parts) if len(piece) >= _SHORTEST]
 
 

@@ -20,7 +20,7 @@ from training import metrics
 from training.data.radar_generator import raised
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
-from training.data.report import ReadReport
+from training.data.report import DataError, ReadReport
 from training.data.splits import Splits
 from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
@@ -54,6 +54,8 @@ def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: 
     """The whole table in Markdown, with the number of hours; networks by the names of their recipes. Raises DataError."""
     with TemporaryDirectory() as work:
         table, report = read_hours(data, Path(work) / "hours")
+        if folds > len(table):
+            raise DataError(f"{data}: {folds} folds of {len(table)} hours")
         hours = [table.hour(row) for row in range(len(table))]
         physics = [baselines_mm(hour) for hour in hours]
         judged = [Judged(name, np.array([[one[name] for one in physics]])) for name in physics[0]]

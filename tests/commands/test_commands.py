@@ -111,6 +111,7 @@ def test_the_database_is_migrated_up_and_down(gatehouse: Command, tmp_path: Path
     assert gatehouse("migrate")[1] == "the database is at head\n"
     assert (tmp_path / "gatehouse.db").exists()
     assert gatehouse("migrate", "base")[1] == "the database is at base\n"
+    assert "no revision 'nonsense', allowed are head, base, " in gatehouse("migrate", "nonsense")[2]
 
 
 def test_train_evaluate_and_serve_from_the_command_line(

@@ -51,6 +51,7 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     """Streams the file into `cache` (a folder, made anew) and opens it from there. Raises DataError.
 
     An hour is rejected whole if one of its rows is malformed, it has more than 60 scans, or its gauge is not a number >= 0.
+    A file in which the rows of an hour do not stand together is refused.
     """
     source = _source(existing(path, FORMATS))
     report = ReadReport(str(source), "hours")
@@ -70,6 +71,8 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     if not report.kept:
         raise DataError(f"{source}: no usable hour ({report})")
     ids, gauge_mm, lengths = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if back := len(ids) - len(np.unique(ids)):
+        raise DataError(f"{source}: {back} hours have an Id that came before; rows of an hour must stand together: sort by Id")
     scans = np.memmap(cache / "scans.f32", dtype=np.float32, mode="r").reshape(-1, len(_COLUMNS))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return HourTable(scans, starts, gauge_mm, ids.astype(np.int64)), report
@@ -123,7 +126,7 @@ _REASONS = (
     "",
     "a row whose Id is not a number",
     "gauge (Expected) is not one number of at least 0 in all its rows",
-    f"more than {MOST_SCANS} scans, or an Id that comes back",
+    f"more than {MOST_SCANS} scans",
     "minutes_past is not in [0, 60]",
     "radardist_km is not a number of at least 0",
     "a measurement is infinite",

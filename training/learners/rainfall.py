@@ -19,7 +19,7 @@ from training.data.batches import Batch, Example, LazyExamples
 from training.data.radar_generator import REFLECTIVITIES
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
-from training.data.report import ReadReport
+from training.data.report import DataError, ReadReport
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
@@ -213,12 +213,23 @@ class RainfallLearner(RainLearner):
             work.parent / "splits", "rainfall", groups, wanted.validation_items, wanted.test_items, wanted.split_seed
         )
         # With a bundle's own scaler nothing is to be learned.
+        if not scaler:
+            _check_there_is_something_to_learn(table, splits)
         lessons = (
             no_lessons(table, len(recipe.rain.raised_db))
             if scaler
             else gather_lessons(recipe, data, table, splits.train, recipe.generator.hours)
         )
         super().__init__(recipe, table, report, splits, lessons, scaler)
+
+
+def _check_there_is_something_to_learn(table: HourTable, splits: Splits) -> None:
+    """Before hours of training that could not be judged in the end. Raises DataError."""
+    if not any(table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM for row in splits.train):
+        raise DataError(f"no training hour has a gauge below {metrics.IMPLAUSIBLE_MM:g} mm")
+    plausible = [row for row in splits.validation if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
+    if not any(features(table.hour(row))[:, _REF_PRESENT].max() > 0 for row in plausible):
+        raise DataError(f"no validation hour has reflectivity and a gauge below {metrics.IMPLAUSIBLE_MM:g} mm")
 
 
 _NAMES = list(FEATURES)

@@ -127,7 +127,7 @@ def test_malformed_hours_are_counted_with_their_reason_and_none_is_lost(
         BAD_GAUGE: 4,
         BAD_MINUTES: 3,
         BAD_DISTANCE: 2,
-        "more than 60 scans, or an Id that comes back": 1,
+        "more than 60 scans": 1,
     }
     assert report.kept == len(table) == 3
     assert report.kept + lost(report) == len(hours)
@@ -200,6 +200,12 @@ def test_another_kind_of_file_or_an_empty_folder_is_named(tmp_path: Path) -> Non
     for path in (tmp_path / "train.zip", tmp_path):
         with pytest.raises(DataError, match=r"neither a \.csv nor a \.parquet file of radar hours"):
             read_hours(path, tmp_path / "cache")
+
+
+def test_hours_whose_rows_do_not_stand_together_are_refused(tmp_path: Path) -> None:
+    path = rain_file(tmp_path, [scan(1, 5), scan(2, 5), scan(1, 9)])
+    with pytest.raises(DataError, match="1 hours have an Id that came before"):
+        read_hours(path, tmp_path / "cache")
 
 
 def test_a_file_without_a_usable_hour_says_why(tmp_path: Path) -> None:
