@@ -69,6 +69,8 @@ class Ledger:
             return
         entry = Entry.of(scope)
         entry.task = _asked(scope)
+        if scope["method"] == "POST" and (route := self._direct.get(scope["path"])):
+            scope["route"] = route  # also for what is refused before it gets there
         scope.setdefault("state", {})["entry"] = entry
         try:
             await self._respond(scope, receive, Reply(entry, send, partial(self._begin_stream, scope)))
@@ -136,7 +138,6 @@ class Ledger:
             watch.start()
             if (route := self._direct.get(scope["path"])) and scope["method"] == "POST":
                 # Nothing that the framework's inner layers do is needed here, and together they cost as much as a short text.
-                scope["route"] = route
                 response = await route.answer(Request(scope))
                 await response(scope, receive, reply.send)
             else:

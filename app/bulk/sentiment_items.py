@@ -50,7 +50,7 @@ class SentimentItems(TaskItems):
         if not isinstance(text, str):
             got = "missing" if text is None else shown(text)
             return f"{self.text_column} is {got}, allowed is a text"
-        return None if text.strip() else f"{self.text_column} is empty, allowed is a text of at least one character"
+        return None if text else f"{self.text_column} is empty, allowed is a text of at least one character"
 
     def cells(self, task: Sentiment, run: Run, inputs: list[str]) -> list[tuple[Any, ...]]:
         return [(each.label, each.probability, each.tokens_read, each.truncated) for each in task.answer(run, inputs)]

@@ -67,7 +67,7 @@ def check_parameters(given: dict[str, Any], known: set[str], place: str) -> None
 def _check_encoding(headers: Headers) -> None:
     """Clients of the protocol send no content type or one of two; a web form's is a mistake or worse."""
     kind = headers.get("content-type")
-    if kind and kind != _OCTETS and not is_json(kind):
+    if kind and kind.partition(";")[0].strip().lower() != _OCTETS and not is_json(kind):
         raise HTTPException(415, f"the body is sent as {kind[:60]!r}, allowed are application/json and {_OCTETS}")
     if (encoding := headers.get("content-encoding", "identity").lower()) != "identity":
         raise HTTPException(415, f"the body is compressed with {encoding[:20]!r}, it must be sent as it is")

@@ -15,9 +15,20 @@ const UNREACHABLE = {
   code: "unreachable",
 };
 
+const FOREIGN = {
+  title: "This is no answer of the service",
+  detail: "What came is no JSON: something between this page and the service has answered in its place.",
+  code: "no_json",
+};
+
 /** The body of the answer to a POST, or to a GET where there is no `body`. Raises Problem, or AbortError when `signal` says so. */
 export async function send(path, body, signal) {
-  return (await respond(path, body, signal)).json();
+  const response = await respond(path, body, signal);
+  try {
+    return await response.json();
+  } catch (error) {
+    throw error instanceof SyntaxError ? new Problem(FOREIGN) : reachable(error, signal);
+  }
 }
 
 /** The server-sent events of the answer as they come: `[name, data]`. Raises like `send`, also on an event `error`. */
@@ -60,7 +71,8 @@ async function refused(response) {
   const retryAfter_s = /^\d+$/.test(retryAfter) ? Number(retryAfter) : null;
   const { status, statusText } = response;
   const fallback = { title: `The answer was ${status} ${statusText}`, status, code: `http_${status}` };
-  return new Problem(await response.json().catch(() => fallback), retryAfter_s);
+  const body = await response.json().catch(() => null); // a gateway's answer may be anything
+  return new Problem(body?.title && body.code ? body : fallback, retryAfter_s);
 }
 
 function reachable(error, signal) {

@@ -204,6 +204,8 @@ def test_a_full_line_is_refused_with_a_time_to_come_back(
         held.free.set()
         assert first.result().status_code == 200
     assert narrow.post("/v1/sentiment", json=examples.SENTIMENT).status_code == 200
+    counted = 'gatehouse_requests_total{method="POST",route="/v1/sentiment",status="503"} 1.0'
+    assert counted in narrow.get("/metrics").text
 
 
 def test_the_unforeseen_is_answered_without_inner_detail(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

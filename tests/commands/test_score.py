@@ -118,7 +118,7 @@ def test_missing_texts_of_a_parquet_file_are_said(score: Score, tmp_path: Path) 
 
 
 def test_a_file_of_which_nothing_can_be_read_fails_and_says_why(score: Score, tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("text\n \n\t\n")
+    (tmp_path / "in.csv").write_text('text\n""\n""\n')
     code, out, _ = score("in.csv", "--task", "sentiment", "--output", "out.csv")
     assert code == 1
     assert "0 of 2 rows scored" in out

@@ -190,6 +190,24 @@ def test_a_service_that_cannot_be_reached_is_told(visit: Visit, context: Browser
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "told"),
+    [
+        (200, "text/html", "<html>Log in</html>", "This is no answer of the service"),
+        (502, "application/json", '{"message": "no upstream"}', "The answer was 502"),
+        (502, "application/json", "null", "The answer was 502"),
+    ],
+)
+def test_what_something_in_between_answers_is_told(
+    visit: Visit, context: BrowserContext, status: int, kind: str, body: str, told: str
+) -> None:
+    page = visit("sentiment", expected=str(status))
+    expect(page.locator(".readout")).to_contain_text("After")
+    context.route("**/v1/sentiment", lambda route: route.fulfill(status=status, content_type=kind, body=body))
+    page.get_by_role("button", name="Praise").click()
+    expect(page.get_by_role("alert")).to_contain_text(told)
+
+
 def test_a_key_is_asked_for_sent_and_kept_out_of_sight(visit: Visit) -> None:
     """A refusal for want of a key is put in here, so that it does not matter whether the service demands one."""
     page = visit("rain", expected="401")

@@ -103,7 +103,9 @@ class Desk {
     if (!added) this.#before.pop();
     const how = done?.finished ? "the tune is finished" : done ? "that is as long as was asked for" : "stopped";
     this.#showWriting(false, `${added} characters written with seed ${seed}; ${how}.`);
-    if (done) this.ask();
+    if (!done && !signal.aborted) return; // refused: once more may help
+    this.exchange.again = this.ask;
+    this.ask();
   }
 
   #write(text) {
