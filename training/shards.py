@@ -30,7 +30,11 @@ class Shards:
         torch.set_num_threads(1 if count > 1 else CORES)
 
     def backward(self, loss: Loss, batch: Batch) -> float:
-        """Puts the gradient of the mean loss into the network's parameters, in place of what was there; the loss."""
+        """Puts the gradient of the loss into the network's parameters, in place of what was there; the loss: the mean of the
+        shares' means. A share may be an item smaller than another, and each item of it weighs a little more then.
+
+        Shares draw from one generator of random numbers side by side, so with dropout two runs differ in the last bits.
+        """
         shares = batch.shares(len(self._networks))
         networks = self._networks[: len(shares)]
 
