@@ -150,7 +150,7 @@ def are_alive(connection: Connection, process_ids: Iterable[int], own: int) -> s
     if connection.dialect.name == "sqlite":
         return {own}
     free = set[int]()
-    for process_id in process_ids:
+    for process_id in {*process_ids} - {own}:  # the own lock would not be in this connection's way
         if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({process_id:d})").scalar():
             free.add(process_id)
     return {own, *process_ids} - free

@@ -14,6 +14,7 @@ from app import examples, listening
 from app.database import make_engine, migrate
 from app.main import create_app
 from app.request_log import RequestLog
+from app.row_store import RowStore, are_alive
 from app.settings import Settings
 from app.step_worker import StepWorker
 from app.waiting import LogUnavailable
@@ -87,6 +88,17 @@ def test_a_living_sibling_s_stream_is_left_alone(own_postgres: Any) -> None:
     assert row(engine, rows[0]["request_id"]).stream == "finished"
     for one in (living, third):
         one.close()
+    engine.dispose()
+
+
+def test_a_process_takes_neither_itself_nor_another_that_is_connected_for_dead(own_postgres: Any) -> None:
+    engine = make_engine(own_postgres.get_uri())
+    stores = [RowStore(engine, 5, process_id) for process_id in (7, 8)]
+    for store in stores:
+        store.ping()
+    assert stores[0].commit([], works=[lambda connection: are_alive(connection, [7, 8, 9], 7)]) == [{7, 8}]
+    for store in stores:
+        store.close()
     engine.dispose()
 
 
