@@ -111,12 +111,12 @@ def test_a_stream_that_the_end_of_the_service_cuts_is_recorded(settings: Setting
     engine, app = make_engine(migrated), create_app(settings.model_copy(update={"database_url": migrated}))
     with httpx.Client(timeout=20) as caller:
         with serving(app, **listening.OPTIONS, timeout_graceful_shutdown=1) as client:
+            held = hold(StepWorker, "_end")  # so that the stream has no end
             asked = caller.build_request("POST", client.base_url.join("/v1/music/generate"), json=LONG)
             answer = caller.send(asked, stream=True)
             pieces = answer.iter_raw()
             next(pieces)
-            held = hold(StepWorker, "_admit")
-            assert held.busy.wait(5)
+            assert held.busy.wait(20)
             threading.Timer(3, held.free.set).start()  # when nobody waits for it any more
         with pytest.raises(httpx.RemoteProtocolError):
             list(pieces)
