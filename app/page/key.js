@@ -1,8 +1,10 @@
 // The API key, where the service asks for one: kept for this tab only, shown to nobody.
 
-const KEPT = "gatehouse-key";
+import { keeper } from "./keeper.js";
 
-export const key = () => sessionStorage.getItem(KEPT) ?? "";
+const kept = keeper("sessionStorage", "gatehouse-key");
+
+export const key = () => kept.get() ?? "";
 
 /** The form opens on demand, and by itself when the service has refused a request for want of a key. */
 export function keyForm(form, toggle) {
@@ -18,7 +20,7 @@ export function keyForm(form, toggle) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(KEPT, field.value.trim());
+    kept.set(field.value.trim());
     open(false);
     toggle.focus();
     document.dispatchEvent(new Event("key-changed"));

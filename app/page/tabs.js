@@ -29,7 +29,7 @@ export function tabs(list, firstShown) {
   list.addEventListener("keydown", (event) => {
     const here = all.indexOf(document.activeElement);
     const there = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: -1 }[event.key];
-    if (there === undefined) return;
+    if (there === undefined || event.altKey || event.ctrlKey || event.metaKey) return; // those are the browser's
     event.preventDefault();
     choose(all.at(there % all.length));
   });

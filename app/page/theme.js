@@ -1,10 +1,12 @@
 // Light or dark: what the system prefers, until the reader chooses otherwise.
 
-const KEPT = "gatehouse-theme";
+import { keeper } from "./keeper.js";
+
+const kept = keeper("localStorage", "gatehouse-theme");
 
 export function themeToggle(button) {
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => localStorage.getItem(KEPT);
+  const chosen = () => kept.get();
   const current = () => chosen() ?? (system.matches ? "dark" : "light");
   const show = () => {
     if (chosen()) document.documentElement.dataset.theme = chosen();
@@ -12,7 +14,7 @@ export function themeToggle(button) {
     button.setAttribute("aria-label", `Switch to ${button.textContent.toLowerCase()} colours`);
   };
   button.addEventListener("click", () => {
-    localStorage.setItem(KEPT, current() === "dark" ? "light" : "dark");
+    kept.set(current() === "dark" ? "light" : "dark");
     show();
   });
   system.addEventListener("change", show);

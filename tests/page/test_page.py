@@ -88,6 +88,19 @@ def test_tabs_are_walked_with_arrow_keys_and_named_in_the_address(visit: Visit) 
         expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
     assert page.url.endswith("#log")
     assert page.locator("[role=tab][tabindex='0']").count() == 1
+    page.keyboard.press("Control+ArrowRight")
+    expect(page.get_by_role("tab", name="Log")).to_be_focused()
+
+
+def test_a_browser_that_keeps_nothing_shows_it_all(visit: Visit, context: BrowserContext) -> None:
+    context.add_init_script(
+        """for (const name of ["localStorage", "sessionStorage"])
+            Object.defineProperty(window, name, { get() { throw new DOMException("blocked", "SecurityError"); } });"""
+    )
+    page = visit("sentiment")
+    expect(page.locator(".readout")).to_contain_text("After")
+    page.get_by_role("button", name="Switch to").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", re.compile("dark|light"))
 
 
 def test_the_theme_is_the_systems_until_another_is_chosen(visit: Visit) -> None:
@@ -206,6 +219,8 @@ def test_what_something_in_between_answers_is_told(
     context.route("**/v1/sentiment", lambda route: route.fulfill(status=status, content_type=kind, body=body))
     page.get_by_role("button", name="Praise").click()
     expect(page.get_by_role("alert")).to_contain_text(told)
+    expect(page.locator(".verdict")).to_contain_text("Type to see the verdict.")
+    expect(page.locator(".readout")).to_be_empty()
 
 
 def test_a_key_is_asked_for_sent_and_kept_out_of_sight(visit: Visit) -> None:

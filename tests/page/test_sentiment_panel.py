@@ -33,6 +33,19 @@ def test_the_verdict_follows_what_is_typed(visit: Visit, shipped: httpx.Client) 
     expect(page.locator("#sentiment .answered")).to_contain_text(re.compile("LSTM .* ms in the network, request [0-9a-f-]{36}"))
 
 
+def test_what_was_said_of_a_text_does_not_stand_beside_none(visit: Visit) -> None:
+    page = visit("sentiment")
+    expect(page.locator(".readout")).to_contain_text("After")
+    page.get_by_label("A review").fill("")
+    expect(verdict(page)).to_contain_text("Type to see the verdict.")
+    expect(page.locator(".readout")).to_be_empty()
+    expect(page.locator("#sentiment [data-part=line] svg")).to_have_count(0)
+    expect(page.locator("#sentiment [data-part=words]")).to_be_hidden()
+    page.get_by_label("A review").fill("   ")
+    expect(verdict(page)).to_contain_text("from 0 words")
+    expect(page.locator(".readout")).to_be_empty()
+
+
 def test_the_line_says_what_each_beginning_of_the_text_is_worth(visit: Visit, shipped: httpx.Client) -> None:
     page = visit("sentiment")
     page.get_by_role("button", name="Praise").click()

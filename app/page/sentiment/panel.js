@@ -22,9 +22,14 @@ export function sentimentPanel(panel) {
     const text = field.value;
     judged = null;
     parts.feedback.hidden = true;
-    if (!text) return;
-    const answer = await exchange.ask("Verdict", PATH, { texts: [text], explain: true }, signal);
-    if (!answer) return;
+    if (!text) exchange.clear();
+    const answer = text && (await exchange.ask("Verdict", PATH, { texts: [text], explain: true }, signal));
+    if (signal.aborted) return;
+    if (!answer) {
+      showNothing(panel, parts);
+      line.show([], []);
+      return;
+    }
     judged = answer;
     parts.feedback.hidden = false;
     parts.told.textContent = "";
@@ -32,7 +37,7 @@ export function sentimentPanel(panel) {
     showWords(panel, parts, text, answer.predictions[0].words);
     const texts = prefixEnds(text).map((end) => text.slice(0, end));
     const read = texts.length && (await exchange.ask("As it reads", PATH, { texts }, signal));
-    if (read) line.show(texts.map((prefix) => lastWord(prefix, prefix.length)), read.predictions);
+    if (!signal.aborted) line.show(read ? texts.map((prefix) => lastWord(prefix, prefix.length)) : [], read ? read.predictions : []);
   });
 
   parts.feedback.addEventListener("click", ({ target }) => {
@@ -49,6 +54,15 @@ export function sentimentPanel(panel) {
 }
 
 const trueLabel = ({ label }, right) => (right === (label === "positive") ? "positive" : "negative");
+
+/** What was said of another text is not left standing beside this one. */
+function showNothing(panel, parts) {
+  delete panel.querySelector(".verdict").dataset.label;
+  parts.label.textContent = "…";
+  parts.sentence.textContent = "Type to see the verdict.";
+  panel.querySelector(".balance span").style.removeProperty("left");
+  parts.words.hidden = true;
+}
 
 function showVerdict(panel, parts, { label, probability, tokens_read, truncated }) {
   const certainty = 100 * Math.max(probability, 1 - probability);
@@ -86,8 +100,8 @@ class ReadingLine {
 
   show(words, predictions) {
     [this.#words, this.#probabilities] = [words, predictions.map(({ probability }) => probability)];
-    this.slider.max = words.length - 1;
-    this.slider.value = words.length - 1;
+    this.slider.max = Math.max(words.length - 1, 0);
+    this.slider.value = this.slider.max;
     this.#read();
   }
 
@@ -96,7 +110,7 @@ class ReadingLine {
   }
 
   #read() {
-    const sentence = `After “${this.#words[this.#chosen]}”: ${(100 * this.#probabilities[this.#chosen]).toFixed(1)} % positive`;
+    const sentence = !this.#words.length ? "" : `After “${this.#words[this.#chosen]}”: ${(100 * this.#probabilities[this.#chosen]).toFixed(1)} % positive`;
     this.readout.textContent = sentence;
     this.slider.setAttribute("aria-valuetext", sentence);
     this.redraw();
