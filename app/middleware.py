@@ -136,7 +136,7 @@ class Ledger:
         entry, watch = reply.entry, Watch(receive, reply.entry, self._deadlines)
         try:
             watch.start()
-            if (route := self._direct.get(scope["path"])) and scope["method"] == "POST":
+            if route := scope.get("route"):
                 # Nothing that the framework's inner layers do is needed here, and together they cost as much as a short text.
                 response = await route.answer(Request(scope))
                 await response(scope, receive, reply.send)

@@ -23,6 +23,9 @@ Process = subprocess.Popen[str]
 
 @contextmanager
 def serving(models: Path, url: str, port: int) -> Iterator[Process]:
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
     environment = {
         **os.environ,
         "GATEHOUSE_MODELS_DIR": str(models),
@@ -56,9 +59,6 @@ def ask(port: int, path: str, **body: object) -> httpx.Response:
 
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
 def test_processes_share_one_log_and_add_up_their_metrics(tiny_models: Path, url: str, port: int) -> None:
-    engine = make_engine(url)
-    migrate(engine)
-    engine.dispose()
     with serving(tiny_models, url, port) as process:
         while ask(port, "/readyz").status_code != 200:
             time.sleep(0.1)
@@ -76,9 +76,6 @@ def test_processes_share_one_log_and_add_up_their_metrics(tiny_models: Path, url
 
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
 def test_the_gauges_of_a_killed_process_end_with_it(tiny_models: Path, url: str, port: int) -> None:
-    engine = make_engine(url)
-    migrate(engine)
-    engine.dispose()
     with serving(tiny_models, url, port) as process:
         until(lambda: _serving_music(port) == 2, 60)  # each process tells of itself when it is asked
         os.kill(_workers(process)[0], signal.SIGKILL)
