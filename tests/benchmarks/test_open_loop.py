@@ -54,12 +54,15 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.mark.parametrize("port", [(0.05, (200,))], indirect=True)
 def test_waiting_behind_a_slow_server_counts(port: int) -> None:
-    """20 requests within 0.2 s for a server that takes 1 s for them: the last waits 0.8 s, though each takes 0.05 s alone."""
+    """20 requests within 0.2 s for a server that takes 1 s for them: the last waits 0.8 s, though each takes 0.05 s alone.
+
+    The last waits 0.76 s more than the first, however late a loaded machine lets the first begin.
+    """
     offered = offer(port, [REQUEST], [Arrival(place * 0.01, 0) for place in range(20)])
     waits = sorted(wait for _, wait in offered.waits_s)
     assert len(waits) == 20
     assert waits[-1] > 0.75
-    assert waits[0] < 0.3
+    assert waits[-1] - waits[0] > 0.7
     assert offered.unanswered == 0
 
 
