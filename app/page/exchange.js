@@ -19,22 +19,24 @@ export class Exchange {
   #answered = html("p", { className: "answered" });
   #requests = new RequestView();
   #isFault = false; // of this side: no answer makes up for it
+  #again;
+  #refused = null; // asks what was refused once more
 
-  /** `again()` asks once more, after a refusal or with another key. */
+  /** `again()` asks the panel's question once more, after a refusal or with another key. */
   constructor(panel, again) {
     panel.querySelector("h2").after(this.#problem);
     panel.append(this.#answered, this.#requests.element);
-    this.again = again;
+    this.#again = again;
     document.addEventListener("key-changed", () => {
       this.#requests.show();
-      if (!panel.hidden) again();
+      if (!panel.hidden) this.#retry();
     });
   }
 
-  /** The answer (to a GET where there is no `body`), or null where there is none to show: the problem stands on the page, or a later question has replaced this. */
-  async ask(name, path, body, signal) {
+  /** The answer (to a GET where there is no `body`), or null where there is none to show: the problem stands on the page, or a later question has replaced this. Where the panel's question is not what to ask once more, `again()` does. */
+  async ask(name, path, body, signal, again) {
     this.#requests.sent(name, path, body);
-    return this.#unlessRefused(signal, async () => {
+    return this.#unlessRefused(signal, again, async () => {
       const answer = await send(path, body, signal);
       if (signal.aborted) return null;
       this.#done(answer);
@@ -43,9 +45,9 @@ export class Exchange {
   }
 
   /** Calls `onPiece(text)` as they come; the final answer, or null as `ask`. */
-  async listen(name, path, body, signal, onPiece) {
+  async listen(name, path, body, signal, onPiece, again) {
     this.#requests.sent(name, path, body, true);
-    return this.#unlessRefused(signal, async () => {
+    return this.#unlessRefused(signal, again, async () => {
       for await (const [event, data] of stream(path, body, signal)) {
         if (event === "characters") onPiece(data.text);
         if (event === "done") {
@@ -66,15 +68,20 @@ export class Exchange {
   clear() {
     this.#problem.hidden = true;
     this.#isFault = false;
+    this.#refused = null;
   }
 
-  async #unlessRefused(signal, work) {
+  #retry() {
+    (this.#refused ?? this.#again)();
+  }
+
+  async #unlessRefused(signal, again, work) {
     try {
       return await work();
     } catch (error) {
       if (signal.aborted) return null;
       if (!(error instanceof Problem)) throw error;
-      this.#show(error);
+      this.#show(error, again);
       return null;
     }
   }
@@ -86,7 +93,8 @@ export class Exchange {
     this.#answered.replaceChildren(`${model.cell?.toUpperCase() ?? "RNN, LSTM and GRU"} ${model.version}, ${run}, request `, html("code", {}, request_id));
   }
 
-  #show({ title, message, status, code, request_id, errors, retryAfter_s }) {
+  #show({ title, message, status, code, request_id, errors, retryAfter_s }, again = null) {
+    this.#refused = again;
     const lines = errors.slice(1).map(({ pointer, detail }) => html("li", {}, `${pointer}: ${detail}`));
     const wait = retryAfter_s === null ? "" : ` Worth trying again in ${retryAfter_s} s.`;
     const ids = [code && `Code ${code}`, request_id && `request ${request_id}`].filter(Boolean).join(", ");
@@ -96,7 +104,7 @@ export class Exchange {
       html("ul", { hidden: !lines.length }, ...lines),
       html("p", { className: "note", hidden: !ids }, ids),
       // What was refused for what it says would be refused again.
-      html("button", { type: "button", hidden: status < 500, onclick: () => this.again() }, "Try again"),
+      html("button", { type: "button", hidden: status < 500, onclick: () => this.#retry() }, "Try again"),
     );
     this.#problem.hidden = false;
     this.#isFault = false;

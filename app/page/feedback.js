@@ -3,6 +3,6 @@
 /** Sends `{item, label}` or `{item, rain_mm}` about a request and says in `status` what came of it. */
 export async function tell(exchange, request_id, told, status) {
   status.textContent = "Sending …";
-  const receipt = await exchange.ask("Feedback", `/v1/requests/${request_id}/feedback`, told, new AbortController().signal);
+  const receipt = await exchange.ask("Feedback", `/v1/requests/${request_id}/feedback`, told, new AbortController().signal, () => tell(exchange, request_id, told, status));
   status.textContent = receipt ? `Kept with the request${receipt.replaced ? ", in place of what was said before" : ""}.` : "";
 }

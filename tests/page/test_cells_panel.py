@@ -135,3 +135,11 @@ def test_what_is_not_read_and_not_known_is_said(visit: Visit) -> None:
     page.get_by_label("A short text in English").fill(" ")
     expect(page.get_by_text("There is no word to read.")).to_be_visible()
     expect(page.locator("#cells .heat").first).to_be_hidden()
+
+
+def test_what_was_read_of_a_text_does_not_stand_beside_none(visit: Visit) -> None:
+    page = visit("cells")
+    expect(cell_map(page, "LSTM", "forget gate")).to_be_visible()
+    page.locator("#cell-text").fill("")
+    expect(page.get_by_text("There is no word to read.")).to_be_visible()
+    expect(cell_map(page, "LSTM", "forget gate")).to_be_hidden()

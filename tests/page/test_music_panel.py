@@ -167,3 +167,13 @@ def test_a_tune_is_kept_as_abc_midi_and_svg(visit: Visit, tmp_path: Path) -> Non
     drawing = ElementTree.fromstring(files["short-sweet.svg"])
     assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
     assert sum("abcjs-note " in f"{group.get('class')} " for group in drawing.iter("{http://www.w3.org/2000/svg}g")) == 3
+
+
+def test_what_follows_a_tune_does_not_stand_beside_another(visit: Visit) -> None:
+    page = visit("music", expected="422")
+    for refused in ("", HEAD + "é"):
+        tune(page).fill(HEAD)
+        expect(page.locator(".next li")).to_have_count(10)
+        tune(page).fill(refused)
+        expect(page.locator(".next li")).to_have_count(0)
+        expect(page.locator("[data-part=cost]")).to_be_empty()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 Visit = Callable[..., Page]
 
@@ -123,3 +123,15 @@ def test_a_text_without_a_word_has_nothing_to_colour(visit: Visit) -> None:
     page.get_by_label("A review").fill(" ")
     expect(verdict(page)).to_contain_text("from 0 words")
     expect(page.locator("[data-part=words]")).to_be_hidden()
+
+
+def test_feedback_that_was_refused_is_told_again_on_demand(visit: Visit, context: BrowserContext) -> None:
+    page = visit("sentiment", expected="ERR_INTERNET_DISCONNECTED")
+    expect(page.locator(".readout")).to_contain_text("After")
+    context.set_offline(True)
+    page.get_by_role("button", name="Right").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("Kept with the request")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()

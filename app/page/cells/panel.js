@@ -7,6 +7,7 @@ import { CELLS } from "./gates.js";
 import { valuesTable } from "./table.js";
 
 const PAUSE_MS = 180;
+const NOTHING_READ = { words: [], truncated: false, cells: {} };
 
 export function cellsPanel(panel) {
   const parts = partsOf(panel);
@@ -15,9 +16,10 @@ export function cellsPanel(panel) {
   const view = new View(parts);
 
   const ask = latest(PAUSE_MS, async (signal) => {
-    if (!field.value) return;
-    const answer = await exchange.ask("Cells", "/v1/cells", { text: field.value }, signal);
-    if (answer) view.show(answer);
+    const text = field.value;
+    if (!text) exchange.clear();
+    const answer = text && (await exchange.ask("Cells", "/v1/cells", { text }, signal));
+    if (!signal.aborted) view.show(answer || NOTHING_READ);
   });
 
   field.addEventListener("input", () => ask());

@@ -40,7 +40,6 @@ class Desk {
   set(text) {
     this.player.stop();
     this.field.value = text;
-    this.exchange.again = this.ask;
     this.engrave(text);
     this.ask();
   }
@@ -76,11 +75,12 @@ class Desk {
 
   async #askNext(signal) {
     const prompt = this.field.value;
-    if (!prompt) return;
-    const answer = await this.exchange.ask("Next character", "/v1/music/next", { prompt, top_k: 10 }, signal);
-    if (!answer) return;
-    nextCharacters(this.parts.next, answer.characters, (character) => this.set(this.field.value + character));
-    this.parts.cost.textContent = `The text so far costs the network ${answer.bits_per_character.toFixed(2)} bits a character.`;
+    if (!prompt) this.exchange.clear();
+    const answer = prompt && (await this.exchange.ask("Next character", "/v1/music/next", { prompt, top_k: 10 }, signal));
+    if (signal.aborted) return;
+    // Without an answer there is none: what follows another text is not left standing beside this one.
+    nextCharacters(this.parts.next, answer ? answer.characters : [], (character) => this.set(this.field.value + character));
+    this.parts.cost.textContent = answer ? `The text so far costs the network ${answer.bits_per_character.toFixed(2)} bits a character.` : "";
   }
 
   #start(abc) {
@@ -93,19 +93,16 @@ class Desk {
     const seed = parts.seed.value === "" ? Math.floor(Math.random() * MOST_SEED) : Number(parts.seed.value);
     const body = { prompt: field.value, max_characters: Number(parts.length.value), temperature: Number(parts.temperature.value), seed, stream: true };
     this.player.stop();
-    this.exchange.again = () => this.#continue();
     this.#before.push(field.value);
     this.#writing = new AbortController();
     const { signal } = this.#writing;
     this.#showWriting(true, "Writing …");
-    const done = await this.exchange.listen("Continue", "/v1/music/generate", body, signal, (text) => this.#write(text));
+    const done = await this.exchange.listen("Continue", "/v1/music/generate", body, signal, (text) => this.#write(text), () => this.#continue());
     const added = field.value.length - this.#before.at(-1).length;
     if (!added) this.#before.pop();
     const how = done?.finished ? "the tune is finished" : done ? "that is as long as was asked for" : "stopped";
     this.#showWriting(false, `${added} characters written with seed ${seed}; ${how}.`);
-    if (!done && !signal.aborted) return; // refused: once more may help
-    this.exchange.again = this.ask;
-    this.ask();
+    if (done || signal.aborted) this.ask(); // else it was refused, and the problem stays on view
   }
 
   #write(text) {
