@@ -62,7 +62,9 @@ _MOST_SHOWN = 60
 class FieldError(BaseModel):
     """One fault in the body."""
 
-    pointer: str = Field(description="Where it stands (RFC 6901).", examples=["/texts/0"])
+    pointer: str = Field(
+        description="Where it stands in the body (RFC 6901); in the address, `query/` and its name.", examples=["/texts/0"]
+    )
     detail: str = Field(description="What was got and what is allowed.", examples=["Input should be a valid string (got 5)"])
 
 

@@ -68,6 +68,10 @@ class Ledger:
             await self._app(scope, receive, send)
             return
         entry = Entry.of(scope)
+        if scope["method"] == "HEAD":
+            scope = dict(
+                scope, method="GET"
+            )  # answered alike (RFC 9110); the server, with the scope as it was, leaves out the body
         entry.task = _asked(scope)
         if scope["method"] == "POST" and (route := self._direct.get(scope["path"])):
             scope["route"] = route  # also for what is refused before it gets there

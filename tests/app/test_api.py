@@ -37,6 +37,31 @@ def test_every_answer_names_its_request_model_and_time(client: httpx.Client, pat
     assert body["timing_ms"]["run"] > 0
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/livez", 200),
+        ("/readyz", 200),
+        ("/v1/models", 200),
+        ("/openapi.json", 200),
+        ("/v2/health/live", 200),
+        ("/v1/sentiment", 405),
+    ],
+)
+def test_head_is_answered_as_get_without_the_body(client: httpx.Client, path: str, status: int) -> None:
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.status_code == status
+    for name in ("content-type", "content-length"):
+        assert head.headers.get(name) == whole.headers.get(name)
+    assert client.get("/livez").json() == {"status": "alive"}  # on the same connection
+
+
+def test_a_head_is_recorded_as_such(client: httpx.Client) -> None:
+    request_id = client.head("/v1/models").headers["x-request-id"]
+    assert client.get(f"/v1/requests/{request_id}").json()["method"] == "HEAD"
+
+
 def test_one_prediction_a_text_in_order(client: httpx.Client) -> None:
     texts = ["good " * length for length in (9, 1, 30, 4)]
     predictions = post(client, "/v1/sentiment", {"texts": texts})["predictions"]
