@@ -5,6 +5,7 @@ by a person who has seen the figures; a study fills in only what stands between 
 """
 
 import csv
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -32,15 +33,25 @@ class Runs:
 
     def once(self, key: Mapping[str, Value], work: Callable[[], Mapping[str, Value]]) -> None:
         """Add the line of `key` and what `work` returns, unless there is a line of this key."""
+        first = not self._cut()
         if self.has(key):
             return
         line = {**key, **work()}
-        first = not self._path.exists()
         with self._path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(line))
             if first:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in line.items()})
+
+    def _cut(self) -> int:
+        """A line that a kill has torn is cut off, so that its run comes again; the bytes that are left."""
+        if not self._path.exists():
+            return 0
+        written = self._path.read_bytes()
+        end = written.rfind(b"\n") + 1
+        if end < len(written):
+            os.truncate(self._path, end)
+        return end
 
     def has(self, key: Mapping[str, Value]) -> bool:
         """Whether there is a line of this key."""

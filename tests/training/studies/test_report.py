@@ -31,6 +31,19 @@ def test_a_run_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
     assert runs.table()["seed"].to_list() == [0]
 
 
+@pytest.mark.parametrize("left", [0, 4, 16])
+def test_a_line_that_a_kill_has_torn_comes_again(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "study.csv"
+    runs = Runs(path)
+    runs.once({"seed": 0}, lambda: {"score": 1.0})
+    runs.once({"seed": 1}, lambda: {"score": 2.0})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:left])
+    runs.once({"seed": 0}, lambda: {"score": 1.0})
+    runs.once({"seed": 1}, lambda: {"score": 2.0})
+    assert path.read_bytes() == whole
+
+
 def test_spread_is_median_and_range() -> None:
     assert spread([3.0, 1.0, 2.0], ".1f") == "2.0 (1.0 to 3.0)"
 
