@@ -51,7 +51,7 @@ class Pretraining(_Table):
 class SelfTraining(_Table):
     """sentiment: unlabelled texts are labelled by teachers, and learned from like labelled ones."""
 
-    teachers: list[str] = Field(default=[], description="recipes beside this one; trained first where they were not yet")
+    teachers: list[str] = Field(default=[], description="recipes of training/recipes; trained first where they were not yet")
     ngrams: bool = Field(default=False, description="the n-gram line is a teacher too")
     pieces: int = Field(default=0, ge=0, description="pieces of 1 to 3 sentences of each text that the teachers label, too")
 
@@ -90,7 +90,7 @@ class Regularisation(_Table):
 class Training(_Table):
     start: str = Field(
         default="",
-        description="sentiment: a recipe beside this one whose network is gone on with; made first where it was not yet",
+        description="sentiment: a recipe of training/recipes whose network is gone on with; made first where it was not yet",
     )
     epochs: int = Field(gt=0)
     patience: int = Field(default=3, gt=0, description="epochs without a better validation score before stopping")
@@ -198,9 +198,19 @@ class Recipe(_Table):
             raise ValueError(
                 "rain.folds: one network that leaves out everything learns nothing, so only 0, 2 and more are allowed"
             )
+        if self.pretraining.epochs and not self._can_be_pretrained():
+            raise ValueError(
+                "pretraining.epochs: a language model guesses words in both directions by their vectors, so more than 0 are "
+                "allowed only for sentiment, with model.bidirectional, and with model.hidden as model.embedding or model.towers"
+            )
         if self.task != "rainfall" and self.model.embedding == 0:
             raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
         return self
+
+    def _can_be_pretrained(self) -> bool:
+        shape = self.model
+        as_wide = shape.towers or shape.hidden == shape.embedding
+        return self.task == "sentiment" and shape.bidirectional and as_wide
 
     def without_preparation(self) -> "Recipe":
         """The same without what can take long before the first epoch or after the last."""

@@ -135,6 +135,22 @@ def test_a_task_that_embeds_is_refused_without_a_width(tmp_path: Path, task: str
     assert "model.embedding" in refusal(written(tmp_path, content))
 
 
+PRETRAINED = WHOLE.replace("embedding = 8", "embedding = 16") + "\n[pretraining]\nepochs = 1\n"
+
+
+@pytest.mark.parametrize("shape", ["embedding = 16", "embedding = 8\ntowers = true"])
+def test_readers_of_both_directions_can_be_pretrained(tmp_path: Path, shape: str) -> None:
+    assert read_recipe(written(tmp_path, PRETRAINED.replace("embedding = 16", shape))).pretraining.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("bidirectional = true", ""), ("hidden = 16", "hidden = 8"), ('task = "sentiment"', 'task = "rainfall"')],
+)
+def test_pretraining_of_what_is_no_language_model_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert "pretraining.epochs: " in refusal(written(tmp_path, PRETRAINED.replace(old, new)))
+
+
 def test_one_fold_of_rain_is_refused(tmp_path: Path) -> None:
     rain = WHOLE.replace('"sentiment"', '"rainfall"') + "\n[rain]\nfolds = {}\n"
     assert read_recipe(written(tmp_path, rain.format(2))).rain.folds == 2

@@ -18,7 +18,8 @@ FORMATS = (
     "'IMDB Dataset.csv' (Kaggle, columns review and sentiment), an aclImdb folder, a .parquet file with text and label, "
     "or a folder that holds one of them (train.parquet, 'IMDB Dataset.csv', aclImdb)"
 )
-_LABELS = {"positive": 1, "negative": 0, "pos": 1, "neg": 0, "1": 1, "0": 0}
+_LABELS = {"positive": 1, "negative": 0, "pos": 1, "neg": 0, "1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0}
+_NEEDED = {"text", "label"}
 _FILE_NAME = re.compile(r"(\d+)_\d+")
 _MOST_CHARACTERS = 10_000_000  # of a csv field; Python's own limit is too small for a text
 
@@ -47,11 +48,15 @@ def read_reviews(path: Path) -> tuple[pl.DataFrame, ReadReport]:
 
 
 def read_unlabelled(path: Path) -> list[str]:
-    """Texts without a label that stand beside the labelled ones: unsup.parquet or aclImdb's unsup folder; else none."""
+    """Texts without a label that stand beside the labelled ones: unsup.parquet or aclImdb's unsup folder; else none.
+
+    Raises DataError.
+    """
     path = _located(path)
     folder = path if path.is_dir() else path.parent
     if (folder / "unsup.parquet").exists():
-        return pl.read_parquet(folder / "unsup.parquet", columns=["text"])["text"].drop_nulls().to_list()
+        found = _read_columns(folder / "unsup.parquet", {"text"}, {"text": pl.String})
+        return found["text"].drop_nulls().to_list()
     return [file.read_text("utf-8") for file in sorted((folder / "train" / "unsup").glob("*.txt"))]
 
 
@@ -68,7 +73,7 @@ def _checked(rows: Iterator[_Row], report: ReadReport) -> pl.DataFrame:
         if not (row.text or "").strip():
             report.reject("no text")
         elif label is None:
-            report.reject("label is not one of positive, negative, 1, 0")
+            report.reject("label is not one of positive, negative, 1, 0, true, false")
         else:
             kept.append((row.text, label, row.movie or _fingerprint(row.text or ""), row.official_test))
     report.kept = len(kept)
@@ -89,7 +94,7 @@ def _read_csv(path: Path, report: ReadReport) -> Iterator[_Row]:
             rows = csv.reader(file, strict=True)
             names = {"review": "text", "sentiment": "label"}
             header = [names.get(name, name) for name in next(rows, [])]
-            _check_columns(path, header)
+            _check_columns(path, header, _NEEDED)
             for fields in rows:
                 if len(fields) == len(header):
                     yield _Row(fields[header.index("text")], fields[header.index("label")])
@@ -100,16 +105,26 @@ def _read_csv(path: Path, report: ReadReport) -> Iterator[_Row]:
 
 
 def _read_parquet(path: Path) -> Iterator[_Row]:
-    table = read_parquet(path, FORMATS)
-    _check_columns(path, table.columns)
     types = {"text": pl.String, "label": pl.String, "movie": pl.String, "official_test": pl.Boolean}
-    known = table.select(pl.col(name).cast(kind) for name, kind in types.items() if name in table.columns)
-    for fields in known.iter_rows(named=True):
+    for fields in _read_columns(path, _NEEDED, types).iter_rows(named=True):
         yield _Row(**fields)
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
-    if missing := {"text", "label"} - set(columns):
+def _read_columns(path: Path, needed: set[str], types: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    """Those of `types` that the file has, in these types. Raises DataError where one is missing or of another kind."""
+    table = read_parquet(path, FORMATS)
+    _check_columns(path, table.columns, needed)
+    columns = {name: kind for name, kind in types.items() if name in table.columns}
+    for name, kind in columns.items():
+        try:
+            table = table.with_columns(pl.col(name).cast(kind))
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{path}: column {name} is {table[name].dtype}, which is no {kind.__name__.lower()}") from error
+    return table.select(list(columns))
+
+
+def _check_columns(path: Path, columns: list[str], needed: set[str]) -> None:
+    if missing := needed - set(columns):
         raise DataError(f"{path}: no column {sorted(missing)}, found {columns}; expected {FORMATS}")
 
 

@@ -18,6 +18,7 @@ from training import metrics
 from training.adversarial import adversarial_loss, cross_entropy
 from training.data.batches import Batch, Example
 from training.data.imdb import read_reviews, read_unlabelled
+from training.data.report import DataError
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
@@ -78,7 +79,11 @@ class SentimentLearner:
             for rows in (splits.train, splits.validation, splits.test)
         )
         self.sets = Sets(train, validation, test, report, splits)
-        if recipe.self_training.teachers and unlabelled:
+        if recipe.self_training.teachers and not vocabulary:
+            if not unlabelled:
+                raise DataError(
+                    f"{data}: there are no unlabelled reviews beside the labelled ones, and teachers need some to label"
+                )
             read = examples(unlabelled, [0.0] * len(unlabelled))
             pieces = self._pieces([*train, *read])
             taught = self._taught(read, pieces, work / "soft_labels.npy")

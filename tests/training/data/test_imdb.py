@@ -10,7 +10,7 @@ from training.data.imdb import read_reviews, read_unlabelled
 from training.data.report import DataError, ReadReport
 
 NO_TEXT = "no text"
-NO_LABEL = "label is not one of positive, negative, 1, 0"
+NO_LABEL = "label is not one of positive, negative, 1, 0, true, false"
 
 
 def kaggle_file(folder: Path, rows: list[list[str]], header: tuple[str, ...] = ("review", "sentiment")) -> Path:
@@ -172,6 +172,28 @@ def test_parquet_with_text_and_label_alone_is_enough_and_missing_values_are_coun
     reviews, report = read_reviews(path)
     assert reviews.select("text", "label", "official_test").rows() == [("a", 1, False)]
     assert report.rejected == {NO_TEXT: 1, NO_LABEL: 2}
+
+
+@pytest.mark.parametrize("labels", [[True, False], [1.0, 0.0], ["True", "0"], [1, 0]])
+def test_parquet_has_labels_of_any_type(tmp_path: Path, labels: list[object]) -> None:
+    path = tmp_path / "any.parquet"
+    pl.DataFrame({"text": ["a", "b"], "label": labels}).write_parquet(path)
+    assert read_reviews(path)[0]["label"].to_list() == [1, 0]
+
+
+@pytest.mark.parametrize(("column", "value"), [("text", ["a"]), ("label", [1]), ("official_test", "yes")])
+def test_a_column_of_another_kind_is_refused_by_name(tmp_path: Path, column: str, value: object) -> None:
+    path = tmp_path / "any.parquet"
+    pl.DataFrame({"text": ["a"], "label": [1], column: [value]}).write_parquet(path)
+    with pytest.raises(DataError, match=f"column {column} is (List|String).*which is no (string|boolean)"):
+        read_reviews(path)
+
+
+@pytest.mark.parametrize("column", [{"text": [["a"]]}, {"review": ["a"]}])
+def test_unlabelled_texts_that_are_none_are_refused(tmp_path: Path, column: dict[str, list[object]]) -> None:
+    pl.DataFrame(column).write_parquet(tmp_path / "unsup.parquet")
+    with pytest.raises(DataError, match=r"unsup\.parquet: (column text is List|no column \['text'\])"):
+        read_unlabelled(tmp_path / "train.parquet")
 
 
 def test_a_folder_with_train_parquet_is_read_from_it(tmp_path: Path) -> None:

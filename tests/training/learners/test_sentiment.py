@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import torch
 
+from training.data.report import DataError
 from training.learners import sentiment
 from training.learners.sentiment import SentimentLearner, labels_of
 from training.model import SentimentNet
@@ -63,6 +64,12 @@ def test_unlabelled_texts_and_pieces_of_all_are_learned_with_what_the_teachers_s
     told = labels_of([*whole, *pieces])
     assert ((told > 0) & (told < 1)).all()
     assert ((labels_of(whole) > 0.5) == ([True, False] * 10)).mean() >= 0.9
+
+
+def test_teachers_without_a_text_to_label_are_refused(learn: Callable[[str], SentimentLearner], data: Path) -> None:
+    (data / "unsup.parquet").unlink()
+    with pytest.raises(DataError, match="no unlabelled reviews"):
+        learn(TAUGHT)
 
 
 def test_what_teachers_said_is_kept_for_a_run_that_goes_on(
