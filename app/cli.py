@@ -179,16 +179,11 @@ def predict_rainfall(
     models: ModelsOption = _MODELS,
 ) -> None:
     """Millimetres of rain in each hour of FILE; a JSON line each."""
-    from pydantic import ValidationError
-
     from app.schemas import RainfallPrediction, RainfallRequest
     from app.tasks.rainfall import Hour
 
     text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    try:
-        body = RainfallRequest.model_validate_json(text)
-    except ValidationError as error:
-        raise typer.BadParameter(str(error)) from error
+    body = RainfallRequest.model_validate_json(text)
     predictor = _predictor(models, "rainfall")
     hours = [Hour.from_scans(hour.radardist_km, [scan.model_dump() for scan in hour.scans]) for hour in body.hours]
     for prediction in predictor.task.answer(predictor.run, hours):
@@ -284,9 +279,9 @@ def main() -> None:
         whole()()
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            of_settings = fault["loc"] and error.title == "Settings"
-            name = f"GATEHOUSE_{fault['loc'][0]}: ".upper() if of_settings else ""
-            typer.echo(f"error: {name}{fault['msg'].removeprefix('Value error, ')}", err=True)
+            path = "/".join(map(str, fault["loc"]))
+            name = f"GATEHOUSE_{path}".upper() if error.title == "Settings" else f"/{path}"
+            typer.echo(f"error: {name + ': ' if path else ''}{fault['msg'].removeprefix('Value error, ')}", err=True)
         sys.exit(1)
     except (BundleError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)

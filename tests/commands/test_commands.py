@@ -74,8 +74,16 @@ def test_predictions_without_a_server(gatehouse: Command, tiny_models: Path, tmp
 
 
 def test_a_bad_file_and_a_missing_model_end_with_one_line(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
-    (tmp_path / "hours.json").write_text('{"hours": []}')
-    assert gatehouse("predict", "rainfall", "hours.json", "--models", tiny_models)[0] == 2
+    for body, fault in (
+        ('{"hours": []}', "/hours: List should have at least 1 item after validation, not 0"),
+        ('{"hours": [{"radardist_km": 1, "scans": [{"minutes_past": -1}]}]}', "/hours/0/scans/0/minutes_past: Input should be"),
+        ("{", "Invalid JSON: EOF"),
+    ):
+        (tmp_path / "hours.json").write_text(body)
+        code, _, err = gatehouse("predict", "rainfall", "hours.json", "--models", tiny_models)
+        assert code == 1
+        assert err.startswith(f"error: {fault}")
+        assert len(err.splitlines()) == 1
     code, _, err = gatehouse("predict", "sentiment", "good")
     assert code == 1
     assert err.startswith("error: models/sentiment/CURRENT: not readable")
