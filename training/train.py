@@ -87,7 +87,7 @@ def learner_of(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Itera
     """A learner with the data as the bundle's recipe splits them, and the bundle's own vocabulary or scaler and settings."""
     recipe = read_recipe(bundle.folder / "recipe.toml")
     if which == "all":
-        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 1, "test_items": 0})})
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 0, "test_items": 0})})
     runs.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runs) as work:
         learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)

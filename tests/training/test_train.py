@@ -256,6 +256,15 @@ def test_evaluating_a_bundle_gives_the_scores_of_its_card(
     assert evaluate(bundle, tiny_sources[task], "all", tmp_path / "runs")
 
 
+def test_all_of_data_that_hold_one_group_is_scored(tmp_path: Path, tiny_models: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("review,sentiment\nbad dull,negative\nbad dull,negative\n")
+    bundle = read_bundle(current_folder(tiny_models, "sentiment"))
+    assert evaluate(bundle, path, "all", tmp_path / "runs")["log_loss"] > 0
+    with pytest.raises(ValueError, match="leave none to train on"):
+        evaluate(bundle, path, "validation", tmp_path / "runs")
+
+
 def test_regularisers_change_what_is_learned(tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written) -> None:
     plain = recipe("sentiment", name="plain").read_text()
     names = {"l1": "l1 = 0.01", "l2": "l2 = 10.0", "dropout": "dropout = 0.5\nembedding_dropout = 0.5\nword_dropout = 0.5"}
