@@ -106,8 +106,9 @@ class Bars:
             self._begin_part()
 
     def first_ending(self) -> None:
-        """`|1`, after `single`."""
+        """`|1`, after `single`. Where no `|:` began the repeat, the part did."""
         self.ending = 1
+        self.repeating = True
 
     def _begin_part(self) -> None:
         self.ending = 0

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from app.tasks.abc_rhythm import TUPLET_TIMES, Rhythm
-from app.tasks.abc_words import CHORD_GRID
+from app.tasks.abc_words import CHORD_GRID, takes_chords
 
 NOTES = "ABCDEFGabcdefg"
+PARTS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ACCIDENTALS = "^_="
 _RESTS = "zx"
 
@@ -35,10 +36,12 @@ class At(Enum):
 class Body:
     """Where a tune stands after its header."""
 
-    def __init__(self, metre: str, unit: str, chord_names: bool, hornpipe: bool) -> None:
+    def __init__(self, metre: str, unit: str, order: str, hornpipe: bool) -> None:
+        """`order`: what P: in the header says of the parts, which then have to come."""
         self.rhythm = Rhythm(metre, unit, hornpipe)
         self.bars = self.rhythm.bars
-        self.chord_names = chord_names
+        self.chord_names = takes_chords(metre)
+        self.parts_due = sorted({part for part in order if part in PARTS})
         self.at = At.GAP
         self.characters = 0
         self.over = False  # an empty line has ended the tune
@@ -59,7 +62,7 @@ class Body:
         self.after_bar = self.final = self.ended = self.continued = False
         self.first_ending_fits = self.second_ending_due = False
         self.part = ""
-        self.letter = ""  # at the beginning of the line
+        self.letter = ""  # at the beginning of the line, or of what stands in brackets
         self.until = ""  # the character that ends what is skipped
         self._inner = ""  # length of a chord's first note, by which that of the chord counts
 
@@ -72,7 +75,7 @@ class Body:
         if character == "\n":
             self._new_line()
         elif character == " ":
-            self.at, self.rhythm.breakable_quarters = At.GAP, 0
+            self.at = At.GAP
             self.spaces += 1
         else:
             self._token(character)
@@ -200,6 +203,7 @@ class Body:
             self._chord(character)
 
     def _chord(self, character: str) -> None:
+        """Or a field within the line, such as [M:6/8], the bar line [|, or an ending that a line begins with."""
         if character == "]":
             inner = self.text
             self._begin_note("")
@@ -210,9 +214,15 @@ class Body:
         elif self.several == 1 and (character.isdecimal() or character == "/"):
             self.text += character
         elif character == ":":
-            self.at, self.until = At.SKIP, "]"
+            self.at, self.until, self.text = At.SKIP, "]", ""
+        elif character == "|" and not self.several:
+            self.at = At.BAR
+        elif character.isdecimal() and not self.several:
+            self._bracket(character)
         elif character == "\n":
             self._new_line()
+        else:
+            self.letter = character
 
     def _name(self, character: str) -> None:
         if character == '"':
@@ -234,6 +244,7 @@ class Body:
 
     def _inner_note(self, character: str) -> None:
         self.several += character in NOTES
+        self.letter = character
         self.accidental = character in _ACCIDENTALS
 
     def _line_end(self, character: str) -> None:
@@ -260,15 +271,26 @@ class Body:
         if character != "\n":
             self.text += character
             return
+        self._change()
+        self._new_line()
+
+    def _change(self) -> None:
+        """A field has been read."""
         if self.letter == "P":
             self.part = self.text.strip()
+            self.parts_due = [part for part in self.parts_due if part != self.part]
+        elif self.letter == "M":
+            self.chord_names = takes_chords(self.text)
         self.rhythm.change(self.letter, self.text)
-        self._new_line()
 
     def _skip(self, character: str) -> None:
         if character == "\n":
             self._new_line()
-        elif character == self.until:
+        elif character != self.until:
+            self.text += character
+        else:
+            if self.until == "]":
+                self._change()
             self.at = At.GAP
 
 

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from app.tasks.abc_body import Body
 from app.tasks.abc_header import Header
 from app.tasks.abc_moves import END, permitted
-from app.tasks.abc_words import takes_chords
 
 _NEEDED = frozenset("X:TMK\n0123456789/|]ABCDEFGabcdefgz ")
 
@@ -61,8 +60,7 @@ class TuneGrammar:
         header = self._header
         header.push(character)
         if header.done or header.lost:
-            chords = takes_chords(header.metre)
-            self._body = Body(header.metre or "C", header.unit, chords, header.hornpipe)
+            self._body = Body(header.metre or "C", header.unit, header.order, header.hornpipe)
             for lost in header.lost:
                 self._body.push(lost)
 

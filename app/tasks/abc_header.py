@@ -23,6 +23,8 @@ class Header:
         self.lost = ""
         self.metre, self.unit = "", ""
         self.hornpipe = False
+        self.order = ""
+        """Of the parts, as P: has it."""
         self._seen: Counter[str] = Counter()
         self._letter = ""
         self._text: str | None = None
@@ -37,6 +39,8 @@ class Header:
                 self._text += character
         elif not self._letter:
             self._letter = character.strip()
+        elif self._letter == "%" and character == "\n":
+            self._letter = ""  # a comment that says nothing
         elif character == ":" or self._letter == "%":
             self._text = ""
         elif character != "\n" or not self._letter.isalpha():
@@ -50,6 +54,8 @@ class Header:
             self.metre = text
         elif letter == "L":
             self.unit = text
+        elif letter == "P":
+            self.order = text
         elif letter == "R":
             self.hornpipe = text.startswith(("hornpipe", "Hornpipe"))
         self.done = letter == "K"

@@ -8,7 +8,7 @@ possible end, and at last notes as long as the bar takes.
 from collections.abc import Callable
 from enum import IntEnum
 
-from app.tasks.abc_body import NOTES, At, Body
+from app.tasks.abc_body import NOTES, PARTS, At, Body
 from app.tasks.abc_header import WORDS
 from app.tasks.abc_words import CHORD_GRID, CHORD_NAMES, LONGEST, length_moves, longest_up_to
 
@@ -16,7 +16,6 @@ END = "\0"
 """Stands for the end of the tune among the characters."""
 
 _ORNAMENTS = "Tuv"
-_PARTS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BREAKABLE = (2, 4, 8, 16)  # quarters: three halves of these can be written as one dotted note
 _MOST_GRACES, _MOST_IN_CHORD, _MOST_ORNAMENTS, _MOST_SLURRED_BARS = 3, 4, 2, 1
 # Some editions align their bars with spaces. Within a bar a model that misses its bar line would fill in without an end.
@@ -40,7 +39,8 @@ class Pace(IntEnum):
 
 def permitted(body: Body, left: int) -> str:
     """The characters that keep the tune well-formed, with `left` characters to go, the end counted as one."""
-    return _MOVES[body.at](body, _pace(body, left))
+    # Only a prompt can leave nothing, such as a bar too short: a note, then.
+    return _MOVES[body.at](body, _pace(body, left)) or body.tied_to[:1] or NOTES
 
 
 def _pace(body: Body, left: int) -> Pace:
@@ -62,13 +62,21 @@ def _gap(body: Body, pace: Pace) -> str:
     if _must_close(body, pace):
         return _bars(body, pace)
     over = not body.bars.repeating and not body.bars.ending
+    if body.parts_due and body.line_empty and not (body.begun or body.spaces):
+        return "P"
     if body.ended and over and pace:
-        return END
+        return "P" if _has_parts_to_come(body, pace) else END
     if body.final and over and pace:
         return "\n"
-    moves = END if body.ended and over and not body.spaces else ""
-    moves += "P" if moves or not (body.begun or body.spaces) else ""
+    ends = body.ended and over and not body.spaces
+    moves = END if ends and not body.parts_due else ""
+    moves += "P" if ends or not (body.begun or body.spaces) else ""
     return moves + _note_starts(body, pace) + _bars(body, pace) + _spacing(body, pace)
+
+
+def _has_parts_to_come(body: Body, pace: Pace) -> bool:
+    """Whether another part of the header's order still fits."""
+    return bool(body.parts_due) and pace < Pace.TIGHT
 
 
 def _spacing(body: Body, pace: Pace) -> str:
@@ -248,7 +256,7 @@ def _name(body: Body, pace: Pace) -> str:
         return closes
     names = body.chord_names and body.bars.fits_grid(CHORD_GRID)
     following = CHORD_NAMES.after(body.text) if names else "012345" * (not body.text)
-    return following + closes or '"'
+    return following + closes or ("ABCDEFG" if body.text.endswith("/") else '"')
 
 
 def _accidental(_: Body, __: Pace) -> str:
@@ -265,10 +273,16 @@ def _letter(body: Body, pace: Pace) -> str:
 
 def _field(body: Body, _: Pace) -> str:
     if body.letter == "P":
-        return "\n" if body.text.strip() else _PARTS.partition(body.part)[2] if body.part else _PARTS
+        return "\n" if body.text.strip() else _next_parts(body)
     words = WORDS.get(body.letter)
     text = body.text.removeprefix(" ")
     return (words.after(text) + "\n" * (text in words) if words else "") or "\n"
+
+
+def _next_parts(body: Body) -> str:
+    if body.parts_due:
+        return body.parts_due[0]
+    return PARTS.partition(body.part)[2] or PARTS if body.part else PARTS
 
 
 def _skip(body: Body, _: Pace) -> str:

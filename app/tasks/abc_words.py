@@ -48,7 +48,8 @@ CHORD_NAMES = Words(
 )
 CHORD_GRID = WHOLE_NOTE // 8
 """abc2midi plays chords in eighths, and complains where the last one is cut short."""
-_METRES_WITHOUT_CHORDS = {"9/4", "3/2", "4/2", "1/4", "2/8", "4/8"}
+_METRES_WITH_CHORDS = {(2, 2), (2, 4), (3, 4), (4, 4), (6, 4), (3, 8), (5, 8), (6, 8), (7, 8), (9, 8), (12, 8)}
+"""Those that abc2midi has an accompaniment for, less 5/4 and 7/4, whose last chord it may hold beyond the end."""
 
 _LENGTHS = {"": 4, "2": 8, "3": 12, "4": 16, "6": 24, "7": 28, "8": 32, "12": 48, "16": 64} | {
     "/": 2, "/2": 2, "//": 1, "/4": 1, "3/2": 6, "3/": 6, "3/4": 3,
@@ -56,6 +57,7 @@ _LENGTHS = {"": 4, "2": 8, "3": 12, "4": 16, "6": 24, "7": 28, "8": 32, "12": 48
 """Length text -> quarters of the unit length. Others, such as 5, cannot be written as one dotted note."""
 LONGEST = max(_LENGTHS.values())
 _LENGTH = re.compile(r"([0-9]{0,4})(/{0,9})([0-9]{0,4})")
+_SUM = re.compile(r"\s*\(?([0-9]{1,2}(?:\s*\+\s*[0-9]{1,2})+)\s*\)?\s*(?=/)")
 _METRE = re.compile(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})(?![0-9])")
 
 
@@ -83,10 +85,10 @@ def length_of(text: str) -> Fraction | None:
 
 
 def bar_ticks(metre: str) -> int:
-    """Ticks in a bar of an M: field's value; 0 where it names no metre that can be counted."""
+    """Ticks in a bar of an M: field's value, also of (2+3)/8; 0 where it names no metre that can be counted."""
     if metre.strip().startswith("C"):
         return WHOLE_NOTE
-    matched = _METRE.match(metre)
+    matched = _METRE.match(_SUM.sub(lambda parts: str(sum(map(int, parts[1].split("+")))), metre, count=1))
     if matched is None or int(matched[2]) == 0:
         return 0
     return WHOLE_NOTE * int(matched[1]) // int(matched[2])
@@ -102,4 +104,5 @@ def unit_ticks(unit: str, bar: int) -> int:
 
 def takes_chords(metre: str) -> bool:
     """Whether abc2midi has an accompaniment for the metre, and so accepts chord names."""
-    return metre.strip() not in _METRES_WITHOUT_CHORDS and not metre.strip().endswith("/16")
+    matched = _METRE.match(metre)
+    return (int(matched[1]), int(matched[2])) in _METRES_WITH_CHORDS if matched else metre.strip().startswith("C")

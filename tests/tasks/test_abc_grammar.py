@@ -130,6 +130,20 @@ def test_a_well_formed_tune_is_taken(tune: str) -> None:
         (HEADER + "A8|\\", " A"),
         (HEADER + "A8|\nA", ":"),  # would read like a field
         ("X:1\nT:a\nM:3/2\nL:1/8\nK:D\n" + '"', "AG"),  # abc2midi has no accompaniment for it
+        ("X:1\nT:a\nM:8/4\nL:1/8\nK:D\n" + '"', "AG"),
+        ("X:1\nT:a\nM: 9 / 4\nL:1/8\nK:D\n" + '"', "AG"),
+        ("X:1\nT:a\nM:none\nL:1/8\nK:D\n" + '"', "AG"),
+        (HEADER + "M:3/2\n" + '"', "AG"),
+        (HEADER + '"G/', '"'),
+        (HEADER + "[M:3/4]ABc def", "ABz" + END),
+        (HEADER + "[|:A8|A8|", "]" + END),  # a repeat is open
+        (HEADER + "A8|A8|1 A8|", "]|" + END),  # as one is that the tune began
+        (HEADER + "ABcd ef|", ",'/23"),  # a bar too short: a note, whatever comes of it
+        (HEADER + "A8(", ",'/2|"),
+        (HEADER + "A8:|\n[2 ABcd", "]"),
+        ("X:1\nT:a\nP:AB\nM:4/4\nL:1/8\nK:G\n", "ABCDz|"),  # part A comes first
+        ("X:1\nT:a\nP:AB\nM:4/4\nL:1/8\nK:G\nP:A\nA8|A8||\nP:", "ACD"),
+        ("X:1\nT:a\nP:AB\nM:4/4\nL:1/8\nK:G\nP:A\nA8|A8||\n", END),
         ("X:1\nT:a\nM:4/4\nL:1/16\nK:D\n" + '|:A|A16|A15:|"', "AG"),  # the part begins within an eighth
     ],
 )
@@ -222,7 +236,7 @@ def test_after_the_end_another_tune_begins() -> None:
     assert np.flatnonzero(grammar.allowed(PLENTY)).tolist() == [INDEX["X"]]
 
 
-METRES = ["6/8", "4/4", "C", "C|", "2/4", "3/4", "9/8", "3/2", "12/8"]
+METRES = ["6/8", "4/4", "C", "C|", "2/4", "3/4", "9/8", "3/2", "12/8", "5/4", "15/8", "2+3/8"]
 
 
 @pytest.mark.skipif(shutil.which("abc2midi") is None, reason="needs abc2midi (Debian: abcmidi)")
@@ -242,6 +256,36 @@ def test_abc2midi_has_nothing_to_say_about_a_walk(
     prompt = f"X:1\nT:Walk\nM:{metre}\nL:{unit}\nK:G\n{beginning}"
     tune = prompt + walked(prompt, seed, left)[0]
     assert complaints(tmp_path_factory.mktemp("walk") / "tune.abc", tune) == []
+
+
+@pytest.mark.skipif(shutil.which("abc2midi") is None, reason="needs abc2midi (Debian: abcmidi)")
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "X:1\nT:a\n%\nM:6/8\nL:1/8\nK:G\n",
+        "X:1\nT:a\nM:6/8\nL:1/8\n%\nK:G\n",
+        "X:1\nT:a\nM:8/4\nL:1/4\nK:G\nA|",
+        "X:1\nT:a\nM:10/8\nL:1/8\nK:G\n",
+        "X:1\nT:a\nM:5/4\nL:1/8\nK:G\nABc|",
+        "X:1\nT:a\nM:none\nL:1/16\nK:G\n",
+        "X:1\nT:a\nM: (2 + 2 + 3) / 8\nL:1/8\nK:G\n",
+        "X:1\nT:a\nM:3+2/4\nL:1/8\nK:G\n",
+        "X:1\nT:a\nP:AABB\nM:4/4\nL:1/8\nK:G\n",
+        "X:1\nT:a\nP:ABC\nM:4/4\nL:1/8\nK:G\nP:A\nA8|A8||\n",
+        HEADER + "[M:6/8]GAB d2B|",
+        HEADER + "ABcd efga|[K:D]",
+        HEADER + "[|:d2BG dGBG|",
+        HEADER + "d2BG dGBG|FDFA dAFA|1 FDEF ",
+        HEADER + "G2|d2BG dGBG|FDFA dAFA|[1 FDEF G2:|\n",
+        HEADER + "d2BG dGBG|1 FDEF G4:|\n [2 d2",
+        HEADER + "A > ",
+        HEADER + '"Bb/',
+    ],
+)
+def test_abc2midi_has_nothing_to_say_after_an_odd_beginning(tmp_path: Path, prompt: str, seed: int) -> None:
+    tune = prompt + walked(prompt, seed, PLENTY)[0]
+    assert complaints(tmp_path / "tune.abc", tune) == []
 
 
 def complaints(path: Path, tune: str) -> list[str]:
