@@ -17,6 +17,7 @@ from pydantic_core import ValidationError
 
 from app import __version__
 from app.bundle import BundleError
+from app.command_database import brought_to
 from app.data_commands import data_commands
 from app.key_commands import keys_commands
 from app.log_commands import log_commands
@@ -64,7 +65,7 @@ def serve(
     import uvicorn
 
     from app import listening
-    from app.database import is_for_many_processes, make_engine, migrate
+    from app.database import is_for_many_processes
     from app.metrics import SHARED
     from app.process_log import log_config
     from app.settings import Settings
@@ -74,7 +75,7 @@ def serve(
     listening.check_address(host or settings.host, settings)
     check_traces(settings)
     if migrate_first:
-        migrate(make_engine(settings.database_url))
+        brought_to(settings.database_url)
     if settings.workers > 1 and not is_for_many_processes(settings.database_url):
         raise ValueError("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
     # A signal ends a single process here, before anything could be cleaned up.
@@ -97,15 +98,13 @@ def serve(
 
 @app.command("migrate")
 def migrate_command(
-    revision: Annotated[str, typer.Argument(help="`head`, `base`, or a step such as -1.")] = "head",
+    revision: Annotated[str, typer.Argument(help="`head`, `base`, one of those between, or a step such as -1.")] = "head",
     url: UrlOption = None,
 ) -> None:
     """Bring the request log's database to a revision, up or down."""
-    from app.database import make_engine, migrate
     from app.settings import Settings
 
-    migrate(make_engine(url or Settings().database_url), revision)
-    typer.echo(f"the database is at {revision}")
+    typer.echo(f"the database is at {brought_to(url or Settings().database_url, revision)}")
 
 
 @models_commands.command("list")

@@ -1,6 +1,7 @@
 """The database: engine, migrations, and whether it is up to date."""
 
 import os
+import re
 import socket
 from contextlib import suppress
 from functools import cache
@@ -23,6 +24,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 _CONNECT_TIMEOUT_S = 3
 _LOCK_TIMEOUT_MS = 5_000
+_STEPS = re.compile(r"[+-][0-9]{1,3}")
 # A host that is gone answers nothing, not even that: after this time a connection to it counts as lost.
 _KEEPALIVE = {"tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
@@ -46,10 +48,13 @@ def make_engine(url: str) -> Engine:
         raise ValueError(f"the database URL {begins}, allowed are sqlite:// and postgresql://")
     try:
         parsed = make_url(backend + separator + rest)
+        # Hidden: what a request brought is nothing for the process's log.
+        engine = create_engine(parsed, hide_parameters=True, **options)
     except (ArgumentError, ValueError):
-        raise ValueError("the database URL cannot be read; its password needs %-escapes for : / @ and the like") from None
-    # Hidden: what a request brought is nothing for the process's log.
-    engine = create_engine(parsed, hide_parameters=True, **options)
+        raise ValueError(
+            "the database URL cannot be read; sqlite:///FILE has three slashes, "
+            "and a password needs %-escapes for : / @ and the like"
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
     else:
@@ -117,18 +122,24 @@ def migration_config(engine: Engine) -> Config:
     return config
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to the revision, up or down. Raises ValueError if there is none of that name."""
-    config = migration_config(engine)
+def migrate(engine: Engine, revision: str = "head") -> str:
+    """Bring the schema to the revision, up or down, wholly or not at all; the revision it is at then.
+
+    Raises ValueError if there is none of that name, or if the database is ahead of this version.
+    """
+    at = _revision(engine)
+    if fault := _ahead(at):
+        raise ValueError(fault)
+    known = ["base", *reversed(_revisions()), "head"]
+    no_revision = ValueError(f"no revision {revision[:80]!r} from here; allowed are {', '.join(known)}, and steps such as -1")
+    if revision not in known and not _STEPS.fullmatch(revision):
+        raise no_revision
+    down = revision.startswith("-") or (revision in known and known.index(revision) < known.index(at or "base"))
     try:
-        if revision == "base" or revision.startswith("-"):
-            command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+        (command.downgrade if down else command.upgrade)(migration_config(engine), revision)
     except CommandError as error:
-        raise ValueError(
-            f"no revision {revision[:80]!r}, allowed are head, base, {', '.join(_revisions())} and steps"
-        ) from error
+        raise no_revision from error
+    return _revision(engine) or "base"
 
 
 @cache
@@ -140,10 +151,19 @@ def _revisions() -> tuple[str, ...]:
 def migration_fault(engine: Engine) -> str | None:
     """Why the schema is not that of the newest migration, or None if it is. Raises SQLAlchemyError if the database cannot be
     reached."""
-    with engine.connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+    revision = _revision(engine)
     if revision == _revisions()[0]:
         return None
+    return _ahead(revision) or "the database is not migrated; run `gatehouse migrate`"
+
+
+def _revision(engine: Engine) -> str | None:
+    """None of a database that was never migrated, or down to its base."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _ahead(revision: str | None) -> str | None:
     if revision and revision not in _revisions():
         return f"the database is ahead: this version does not know its revision {revision}, only up to {_revisions()[0]}"
-    return "the database is not migrated; run `gatehouse migrate`"
+    return None

@@ -1,6 +1,7 @@
 """The command line, as a person uses it."""
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -116,10 +117,29 @@ def test_a_database_ahead_of_the_code_is_told_from_one_behind(gatehouse: Command
 
 
 def test_the_database_is_migrated_up_and_down(gatehouse: Command, tmp_path: Path) -> None:
-    assert gatehouse("migrate")[1] == "the database is at head\n"
+    assert re.fullmatch(r"the database is at 0\d{3}\n", gatehouse("migrate")[1])
     assert (tmp_path / "gatehouse.db").exists()
     assert gatehouse("migrate", "base")[1] == "the database is at base\n"
-    assert "no revision 'nonsense', allowed are head, base, " in gatehouse("migrate", "nonsense")[2]
+    assert "no revision 'nonsense' from here; allowed are base, " in gatehouse("migrate", "nonsense")[2]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://u:secret@127.0.0.1:1/z", "the database cannot be used: OperationalError"),
+        ("sqlite:////nowhere/x.db", "the database cannot be used: unable to open database file"),
+        ("sqlite://x.db", "the database URL cannot be read; sqlite:///FILE has three slashes, and a password needs"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_a_line(
+    gatehouse: Command, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("GATEHOUSE_DATABASE_URL", url)
+    for command in (["migrate"], ["serve", "--migrate"], ["keys", "list"]):
+        code, out, err = gatehouse(*command)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"error: {said}")
+        assert len(err.splitlines()) == 1
 
 
 def test_train_evaluate_and_serve_from_the_command_line(
