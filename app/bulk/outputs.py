@@ -1,12 +1,12 @@
 """Records -> csv, jsonl or parquet: written in parts, and the parts joined, in memory that their number does not change."""
 
 import csv
-import io
 import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from app.bulk.arrow import pyarrow
@@ -16,6 +16,7 @@ Record = tuple[Any, ...]
 """A row of the output: a value for each column, None where there is none."""
 
 _PARTS_A_ROW_GROUP = 32
+_OF_JSON = (dict, list, bool, int, float)
 
 
 class Output(ABC):
@@ -62,9 +63,11 @@ class _Csv(_Text):
 
     @staticmethod
     def _lines(records: Sequence[Record]) -> bytes:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(records)
-        return text.getvalue().encode("utf-8", "replace")
+        # The writer quotes what holds a character of its own line end, so that is both, and written is the line feed alone.
+        lines: list[str] = []
+        sink = SimpleNamespace(write=lambda line: lines.append(line.removesuffix("\r\n") + "\n"))
+        csv.writer(sink, lineterminator="\r\n").writerows(records)
+        return "".join(lines).encode("utf-8", "replace")
 
 
 class _Json(_Text):
@@ -113,5 +116,7 @@ def _object(named: dict[str, Any]) -> str:
 
 
 def _field(value: Any) -> Any:
-    """A value where only text can stand: what is not text, as JSON writes it."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """A value where only text can stand: as JSON writes it, or what JSON has no type for, such as a decimal, as itself."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, _OF_JSON) else str(value)

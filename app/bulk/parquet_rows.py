@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bulk.arrow import pyarrow
-from app.bulk.rows import BulkError, Kind, Row
+from app.bulk.rows import BulkError, Kind, Row, shown
 
 _ROWS_A_BATCH = 512
 _BUFFER_BYTES = 1 << 20
@@ -27,6 +27,8 @@ class ParquetRows:
             raise BulkError(f"{path}: not readable as parquet: {_line(error)}") from error
         self._path, self._schema = path, self._file.schema_arrow
         self.columns: list[str] = list(self._schema.names)
+        if twice := {name for name in self.columns if self.columns.count(name) > 1}:
+            raise BulkError(f"{shown(sorted(twice))} more than once, allowed is once")
         self.total, self._position = int(self._file.metadata.num_rows), 0
 
     @property
@@ -65,13 +67,15 @@ def _line(error: Exception) -> str:
 def _values(array: Any) -> list[Any]:
     try:
         return list(array.to_pylist())
-    except UnicodeDecodeError:
+    except ValueError:
         return [_value(scalar) for scalar in array]
 
 
 def _value(scalar: Any) -> Any:
-    """Of a string that is no UTF-8 its bytes, which are refused as no string."""
+    """Of a string that is no UTF-8 its bytes, which are refused as no string; of a time finer than Python's its text."""
     try:
         return scalar.as_py()
     except UnicodeDecodeError:
         return scalar.as_buffer().to_pybytes()
+    except ValueError:
+        return scalar.cast("string").as_py()

@@ -40,7 +40,7 @@ def written(gatehouse: Command, settings: Settings, output: str, task: str, *opt
 def test_texts_with_feedback_are_written_with_their_labels(
     gatehouse: Command, settings: Settings, log: Engine, output: str
 ) -> None:
-    two = {"texts": ['A film,\n"so" to say.', "Dull."]}
+    two = {"texts": ['A film,\n"so" to\rsay.', "Dull\r."]}
     under_v2 = {"inputs": [{"name": "text", "shape": [2, 1], "datatype": "BYTES", "data": [["First."], ["Second."]]}]}
     store(log, 9, inputs=two, feedback={"1": {"label": "negative"}, "0": {"label": "positive"}})
     store(log, 8, inputs=under_v2, path="/v2/models/sentiment/infer", feedback={"1": {"label": "positive"}})
@@ -51,7 +51,7 @@ def test_texts_with_feedback_are_written_with_their_labels(
     said, rows = written(gatehouse, settings, output, "sentiment")
     assert rows == [
         {"text": two["texts"][0], "label": "positive"},
-        {"text": "Dull.", "label": "negative"},
+        {"text": "Dull\r.", "label": "negative"},
         {"text": "Second.", "label": "positive"},
     ]
     assert said.splitlines() == [

@@ -3,11 +3,15 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from app.bulk import text_rows
 from app.bundle import current_folder
@@ -66,6 +70,30 @@ def test_a_bad_csv_row_is_said_beside_the_good_ones(score: Score, tmp_path: Path
     assert [row["name"] for row in rows] == ["a", "b", None, None, None, "f", None]
     assert [row["label"] is None for row in rows] == [row["error"] is not None for row in rows]
     assert rows[5]["truncated"]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_an_id_comes_out_as_it_went_in(score: Score, tmp_path: Path, ending: str) -> None:
+    ids = {
+        "name": ["carriage\rreturn", 'line\nfeed, "quoted"'],
+        "price": [Decimal("1.50"), None],
+        "day": [date(2026, 1, 2), date(2026, 1, 3)],
+        "time": pa.array([1_000_000_001, 2], pa.timestamp("ns")),
+    }
+    parquet.write_table(pa.table({"text": ["good", "dull"], **ids}), tmp_path / "in.parquet")
+    named = [option for name in ids for option in ("--id-column", name)]
+    assert score("in.parquet", "--task", "sentiment", "--output", f"out.{ending}", *named)[0] == 0
+    got = read_records(tmp_path / f"out.{ending}")
+    assert [row["name"] for row in got] == ids["name"]
+    assert [row["price"] or None for row in got] == ["1.50", None]
+    assert [row["day"] for row in got] == ["2026-01-02", "2026-01-03"]
+    assert [row["time"][:29] for row in got] == ["1970-01-01 00:00:01.000000001", "1970-01-01 00:00:00.000000002"]
+
+
+def test_columns_of_one_name_are_refused(score: Score, tmp_path: Path) -> None:
+    parquet.write_table(pa.Table.from_arrays([pa.array(["a"])] * 2, ["text", "text"]), tmp_path / "in.parquet")
+    code, _, err = score("in.parquet", "--task", "sentiment", "--output", "out.csv")
+    assert (code, err) == (1, "error: ['text'] more than once, allowed is once\n")
 
 
 def test_a_bad_json_line_is_said_beside_the_good_ones(score: Score, tmp_path: Path) -> None:
