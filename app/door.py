@@ -86,11 +86,12 @@ class Door:
         if outside == "off":
             raise HTTPException(404)
         if self._keys:
-            await self._check_key(connection, entry, None if outside else _needed(path))
+            await self._check_key(connection, entry, None if outside else _needed(path), counted=not outside)
         elif not outside and self._limiter:
             self._limiter.count(f"address {entry.client}", entry.headers)
 
-    async def _check_key(self, connection: Connection, entry: Entry, needed: Scope | None) -> None:
+    async def _check_key(self, connection: Connection, entry: Entry, needed: Scope | None, counted: bool) -> None:
+        """Neither the documentation nor who watches the service uses up what a key may ask."""
         key_ring: KeyRing = connection["app"].state.house.key_ring
         try:
             key = entry.key = await key_ring.key(_given_key(connection))
@@ -98,7 +99,7 @@ class Door:
             if self._limiter:
                 self._limiter.count(f"address {entry.client}", entry.headers)
             raise
-        if self._limiter:
+        if self._limiter and counted:
             self._limiter.count(key.key_id, entry.headers)
         if needed and not key.may(needed):
             raise Forbidden(needed)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from limits import parse
+from limits import parse_many
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,9 +20,11 @@ def _as_rate(value: str | None) -> str | None:
     if value is None:
         return None
     try:
-        limit = parse(value)
+        limit, *others = parse_many(value)
     except ValueError:
         raise ValueError("is no rate, allowed are such as 100/second and 5000/hour") from None
+    if others:
+        raise ValueError(f"names {1 + len(others)} rates, allowed is one")
     if limit.amount < 1:
         raise ValueError(f"allows {limit.amount} requests, at least 1 must be allowed")
     return value

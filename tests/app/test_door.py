@@ -195,6 +195,18 @@ def test_each_key_has_its_own_rate_and_guesses_share_their_address(serve: Serve,
     assert client.get("/v1/models", headers=second).status_code == 200
 
 
+def test_who_watches_uses_up_nothing_of_what_a_key_may_ask(serve: Serve, settings: Settings, make: Make) -> None:
+    closed = {"auth": "keys", "rate_limit": "3/hour", "metrics": "key", "docs": "key"}
+    client, key = serve(settings.model_copy(update=closed)), make("metrics", "predict")
+    for path in ("/metrics", "/openapi.json") * 3:
+        answer = client.get(path, headers=key)
+        assert answer.status_code == 200
+        assert "ratelimit" not in answer.headers
+    assert [client.get("/v1/models", headers=key).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert client.get("/metrics", headers=key).status_code == 200
+    assert [client.get("/metrics").status_code for _ in range(4)] == [401, 401, 401, 429]  # guesses count
+
+
 def test_after_the_time_to_wait_a_caller_is_answered_again(serve: Serve, settings: Settings) -> None:
     client = serve(settings.model_copy(update={"rate_limit": "2/second"}))
     while (answer := client.get("/v1/models")).status_code == 200:

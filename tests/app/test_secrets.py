@@ -99,7 +99,7 @@ def test_the_databases_url_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tm
         settings_of(monkeypatch, DATABASE_URL_FILE=str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("rate", ["many", "5", "0/second", "5/fortnight", ""])
+@pytest.mark.parametrize("rate", ["many", "5", "0/second", "5/fortnight", "", "9/second; 5/minute", "9/second,1/day"])
 def test_a_rate_that_cannot_be_read_ends_the_start(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
     with pytest.raises(ValidationError, match="rate_limit"):
         settings_of(monkeypatch, RATE_LIMIT=rate)
