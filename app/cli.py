@@ -193,7 +193,7 @@ def predict_rainfall(
 def predict_music(
     prompt: Annotated[str, typer.Argument(help="The beginning of a tune; \\n for a new line.")],
     max_characters: Annotated[int, typer.Option(min=1, help="Added at most.")] = 600,
-    temperature: Annotated[float, typer.Option(min=0.01, help="Below 1 safer, above 1 wilder.")] = 0.9,
+    temperature: Annotated[float, typer.Option(min=0.01, max=5, help="Below 1 safer, above 1 wilder.")] = 0.9,
     top_p: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Draw from the smallest set of characters with this probability.")
     ] = 0.95,

@@ -75,6 +75,7 @@ class Application(FastAPI):
             lifespan=_lifespan(settings, metrics, spans),
             docs_url=None,
             redoc_url=None,
+            redirect_slashes=False,  # it would send callers on to whatever host they name
             openapi_url=None if settings.docs == "off" else "/openapi.json",
             # FastAPI's own would tell of inputs that it refuses, and not of the operations that the Ledger calls itself.
             telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
@@ -122,6 +123,8 @@ def _lifespan(
         request_log = RequestLog(engine, settings.spool_dir, most_spool_bytes, keep)
         house = House(registry, demonstration, request_log, KeyRing(engine), gates, Statistics(engine, registry))
         retention = Retention(engine, settings.log_retention_days, settings.log_payload_retention_days)
+        if app.openapi_url:
+            docs.describe_served(app.openapi(), registry)
         metrics.watch(house)
         app.state.house = house
         # What is there now stays; the collector need not look at it again and again under load.

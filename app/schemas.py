@@ -219,7 +219,7 @@ class GenerateResponse(_Answer):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.MUSIC_GENERATE_ANSWER]})
 
-    abc: str = Field(description="Prompt and continuation.")
+    abc: str = Field(description="Prompt, with plain line ends, spaces, quotes and dashes, and continuation.")
     continuation: str
     finished: bool = Field(description="Whether the model ended the tune itself.")
     seed: int

@@ -115,7 +115,7 @@ def evaluate_command(
 def tunes_command(
     data: DataOption = None,
     count: Annotated[int, typer.Option(min=1, help="Tunes with the grammar, and as many without.")] = 500,
-    temperature: Annotated[float, typer.Option(min=0.01, help="Below 1 safer, above 1 wilder.")] = 0.9,
+    temperature: Annotated[float, typer.Option(min=0.01, max=5, help="Below 1 safer, above 1 wilder.")] = 0.9,
     top_p: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Draw from the smallest set of characters with this probability.")
     ] = 0.95,

@@ -15,6 +15,7 @@ from app.door import DOCUMENTATION_FILES, PROBES, RECORDS
 from app.errors import PROBLEM_JSON
 from app.idempotency import KEY_PATTERN
 from app.paths import is_open_inference
+from app.registry import Registry
 from app.routes.problems import inference_errors, problems
 from app.settings import Settings
 
@@ -73,6 +74,16 @@ def install(app: FastAPI, settings: Settings) -> None:
     _describe_door(app.openapi(), settings)
     _describe_log(app.openapi())
     _describe_problems(app.openapi())
+
+
+def describe_served(document: dict[str, Any], registry: Registry) -> None:
+    """Once it is known what is served: where a version is asked for, the example is that of the model named beside it."""
+    served = {task: predictor.predictor.manifest.version for task, predictor in registry}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            parameters = {each["name"]: each["schema"] for each in operation.get("parameters", [])}
+            if "version" in parameters and (version := served.get(parameters["name"]["examples"][0])):
+                parameters["version"]["examples"] = [version]
 
 
 def _add_page(app: FastAPI, path: str, page: HTMLResponse) -> None:

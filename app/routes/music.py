@@ -69,6 +69,7 @@ async def next_characters(body: NextRequest, request: Request) -> NextResponse:
 )
 async def generate(body: GenerateRequest, request: Request) -> GenerateResponse | Response:
     """The prompt and what the model adds to it, character by character, well-formed and at an end within `max_characters`.
+    A prompt is the beginning of a tune, header first; what is no ABC notation is gone on with as it comes.
 
     With `"stream": true`, server-sent events: `characters` as they come, last `done` with the whole answer, or `error`.
     """

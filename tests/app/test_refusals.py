@@ -140,6 +140,8 @@ def test_json_without_its_content_type_is_told_so(client: httpx.Client) -> None:
         ("GET", "/v1/requests/%00", 404, "not_found"),
         ("GET", "/v1/requests/' or 1=1 --", 404, "not_found"),
         ("GET", "/v1/sentiment", 405, "method_not_allowed"),
+        ("POST", "/v1/sentiment/", 404, "not_found"),
+        ("GET", "/v1/models/", 404, "not_found"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
     ],
 )
