@@ -5,6 +5,7 @@ import logging
 import queue
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.backlog import Backlog
 from app.database import cut_shared, is_sqlite, migration_fault
 from app.deadlines import Deadlines
+from app.hold import Hold
 from app.idempotency import Answer, Claim
 from app.request_record import RequestRecord, Row
 from app.row_store import STORE_FAULTS, RowStore, Work, is_outage, reason
@@ -51,14 +53,17 @@ class RequestLog:
         spool_dir: Path | None = None,
         most_spool_bytes: int | None = None,
         keep: timedelta = timedelta(hours=24),
+        inside: Callable[[], int] = int,
     ) -> None:
         """With `most_spool_bytes` it is relaxed; `keep` is how long an Idempotency-Key is known. Raises OSError for the folder.
 
-        Rows that an earlier process left in the spool are brought home without it, too.
+        Rows that an earlier process left in the spool are brought home without it, too. `inside` says how many requests are
+        being answered whose rows will come soon.
         """
         self._engine, self._keep = engine, keep
         self.process_id = secrets.randbits(63)
         self._line: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._hold = Hold(inside, self._line.put)
         self._deadlines = Deadlines(_MOST_WAIT_S)
         self._refused = 0
         self._broken: str | None = None
@@ -161,6 +166,7 @@ class RequestLog:
 
     def close(self) -> None:
         """Writes what waits, then lets go of the database."""
+        self._hold.let_go()
         self._line.put(_CLOSE)
         self._thread.join(_MOST_WAIT_S)
         self._upkeep.close(_MOST_WAIT_S)
@@ -175,7 +181,10 @@ class RequestLog:
         loop = asyncio.get_running_loop()
         waiting = Waiting(item, kind, loop.create_future())
         self._deadlines.add(waiting, loop)
-        self._line.put(waiting)
+        if kind == "work":
+            self._line.put(waiting)
+        else:
+            self._hold.add(waiting, loop)
         try:
             return await waiting.written  # type: ignore[misc]
         finally:

@@ -25,6 +25,7 @@ FLOORS = {
     "app.freed_space": 1,
     "app.gate": 1,
     "app.graph_file": 1,
+    "app.hold": 1,
     "app.idempotency": 1,
     "app.key_ring": 1,
     "app.keys": 1,

@@ -15,7 +15,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, inspect, text
 
-from app import examples
+from app import examples, hold
 from app.database import make_engine, migrate, migration_config
 from app.entry import Entry
 from app.payloads import as_payload
@@ -131,6 +131,54 @@ def test_closing_writes_what_waits(engine: Engine) -> None:
         await writing
 
     asyncio.run(write_and_close())
+    assert log.find(written["request_id"]) is not None
+
+
+def test_while_many_are_inside_half_of_them_are_committed_together(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "MOST_S", 60.0)
+    migrate(engine)
+    log = RequestLog(engine, inside=lambda: 64)
+
+    async def scenario() -> None:
+        writing = [asyncio.create_task(log.write(row())) for _ in range(31)]
+        done, _ = await asyncio.wait(writing, timeout=0.3)
+        assert not done
+        await log.change(lambda _: None)  # what is asked for before an answer is not held
+        assert not any(each.done() for each in writing)
+        await asyncio.wait_for(asyncio.gather(*writing, log.write(row())), 5)
+
+    asyncio.run(scenario())
+    log.close()
+
+
+@pytest.mark.parametrize(("inside", "most_s"), [(64, 0.05), (15, 60.0), (1, 60.0)])
+def test_a_few_rows_are_held_for_moments_or_not_at_all(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, inside: int, most_s: float
+) -> None:
+    monkeypatch.setattr(hold, "MOST_S", most_s)
+    migrate(engine)
+    log = RequestLog(engine, inside=lambda: inside)
+
+    async def scenario() -> None:
+        for _ in range(3):
+            await asyncio.wait_for(log.write(row()), 5)
+
+    asyncio.run(scenario())
+    log.close()
+
+
+def test_closing_writes_what_is_held(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "MOST_S", 60.0)
+    migrate(engine)
+    log, written = RequestLog(engine, inside=lambda: 64), row()
+
+    async def scenario() -> None:
+        writing = asyncio.create_task(log.write(written))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(log.close)
+        await writing
+
+    asyncio.run(scenario())
     assert log.find(written["request_id"]) is not None
 
 
