@@ -50,8 +50,11 @@ def test_what_cannot_be_done_is_said_in_one_line(gatehouse: Command, arguments: 
     assert gatehouse("keys", *arguments)[::2] == (1, said + "\n")
 
 
-def test_keys_need_a_migrated_database(gatehouse: Command) -> None:
-    assert gatehouse("keys", "list")[::2] == (1, "error: the database is not migrated; run `gatehouse migrate`\n")
+def test_keys_need_a_migrated_database(gatehouse: Command, tmp_path: Path) -> None:
+    for url in ("sqlite:///gatehouse.db", "sqlite:///mistyped.db"):
+        said = gatehouse("keys", "list", "--url", url)[::2]
+        assert said == (1, "error: the database is not migrated; run `gatehouse migrate`\n")
+    assert not [*tmp_path.iterdir()]  # no file that nobody asked for
 
 
 def test_commands_find_the_database_where_the_service_does(
