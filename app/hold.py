@@ -12,7 +12,7 @@ MOST_S = 0.02
 
 
 class Hold:
-    """Of many requests inside, half are committed together: a row costs half as much then as with the few of one pass.
+    """Of many requests inside, half are committed together: a row costs a third less then than with the few of one pass.
 
     So PostgreSQL itself does with commit_delay and commit_siblings, and here SQLite gets the same.
     """
