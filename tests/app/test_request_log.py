@@ -167,6 +167,20 @@ def test_a_few_rows_are_held_for_moments_or_not_at_all(
     log.close()
 
 
+def test_what_was_held_in_vain_is_not_held_again_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "PAUSE_S", 60.0)
+    migrate(engine)
+    log = RequestLog(engine, inside=lambda: 64)
+
+    async def scenario() -> None:
+        await log.write(row())
+        monkeypatch.setattr(hold, "MOST_S", 60.0)
+        await asyncio.wait_for(log.write(row()), 5)
+
+    asyncio.run(scenario())
+    log.close()
+
+
 def test_closing_writes_what_is_held(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hold, "MOST_S", 60.0)
     migrate(engine)
