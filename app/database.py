@@ -160,7 +160,13 @@ def migration_fault(engine: Engine) -> str | None:
 def _revision(engine: Engine) -> str | None:
     """None of a database that was never migrated, or down to its base. Asking makes no file."""
     file = engine.url.database
-    if is_sqlite(engine) and file and not file.startswith((":", "file:")) and not Path(file).exists():
+    if (
+        is_sqlite(engine)
+        and file
+        and not file.startswith((":", "file:"))
+        and not Path(file).exists()
+        and Path(file).parent.is_dir()
+    ):
         return None
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()

@@ -170,8 +170,9 @@ def rain_cv_command(
     recipe: Annotated[list[Path] | None, typer.Option(help="TOML file; may be repeated. Default: LSTM and GRU.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts, each judged by networks of the others.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="How often, with other parts each time.")] = 2,
+    runs: RunsOption = Path("runs"),
 ) -> None:
-    """Cross-validate rain networks on all real hours, beside physics and the competition's winner."""
+    """Cross-validate rain networks on all real hours, beside physics and the competition's winner; goes on after a kill."""
     from training.rain_study import rain_study
 
     _log_to_console()
@@ -179,7 +180,7 @@ def rain_cv_command(
     recipes = {path.stem: read_recipe(path) for path in paths}
     if others := [name for name, one in recipes.items() if one.task != "rainfall"]:
         raise typer.BadParameter(f"the task of {', '.join(others)} is another, allowed is rainfall", param_hint="--recipe")
-    typer.echo(rain_study(_data(TaskName.rainfall, data), recipes, folds, repeats))
+    typer.echo(rain_study(_data(TaskName.rainfall, data), recipes, runs, folds, repeats))
 
 
 @commands.command("study")

@@ -6,6 +6,7 @@ calibration: it is by how far the other folds' gauges are missed by the networks
 figures are of hours that it has seen.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.tasks.rainfall import Hour, Rainfall, baselines_mm, calibrated_mm
-from training import metrics
+from training import metrics, run_folder
 from training.data.radar_generator import raised
 from training.data.rain import HourTable, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
@@ -50,8 +51,11 @@ class Judged:
     monotone: npt.NDArray[np.bool_] | None = None
 
 
-def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: int = 2, seed: int = 0) -> str:
-    """The whole table in Markdown, with the number of hours; networks by the names of their recipes. Raises DataError."""
+def rain_study(data: Path, recipes: dict[str, Recipe], runs: Path, folds: int = 5, repeats: int = 2, seed: int = 0) -> str:
+    """The whole table in Markdown, with the number of hours; networks by the names of their recipes.
+
+    One that was killed goes on with what it has in `runs`. Raises DataError, and RecipeError where another is under way.
+    """
     with TemporaryDirectory() as work:
         table, report = read_hours(data, Path(work) / "hours")
         if folds > len(table):
@@ -66,7 +70,8 @@ def rain_study(data: Path, recipes: dict[str, Recipe], folds: int = 5, repeats: 
             key = (recipe.generator, recipe.rain.teacher, recipe.rain.copies, recipe.rain.raised_db)
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
-            judged.append(_cross_validate(name, recipe, table, report, pools[key], folds, repeats, seed))
+            folder = runs / "rain-cv" / f"{name}-{_digest(recipe, table, folds, seed)}"
+            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed))
     gauge = table.gauge_mm.astype(np.float64)
     echo = np.array([np.isfinite(hour.reflectivity_dbz).any() for hour in hours])
     return _table([*_constants(gauge, echo), *judged], gauge, echo)
@@ -90,8 +95,14 @@ def _constants(gauge: Floats, echo: npt.NDArray[np.bool_]) -> list[Judged]:
     return [Judged("zero", np.zeros((1, len(gauge)))), Judged("median", np.full((1, len(gauge)), np.median(plausible)))]
 
 
+def _digest(recipe: Recipe, table: HourTable, folds: int, seed: int) -> str:
+    """Of all that the networks depend on: another recipe or other hours get folders of their own."""
+    told = f"{recipe.model_dump_json()} {folds} {seed}".encode() + table.gauge_mm.tobytes()
+    return hashlib.sha256(told).hexdigest()[:12]
+
+
 def _cross_validate(
-    name: str, recipe: Recipe, table: HourTable, report: ReadReport, pool: Lessons, folds: int, repeats: int, seed: int
+    runs: Path, recipe: Recipe, table: HourTable, report: ReadReport, pool: Lessons, folds: int, repeats: int, seed: int
 ) -> Judged:
     quantiles = np.zeros((repeats, len(table), 3))
     monotone = np.zeros((repeats, len(table), len(RAISED_DB)), dtype=bool)
@@ -107,16 +118,17 @@ def _cross_validate(
             lessons = pool.among(splits.train, recipe.generator.hours)
             hours = [table.hour(row) for row in held]
             quantiles[repeat, held], monotone[repeat, held] = _one_fold(
-                recipe, RainLearner(recipe, table, report, splits, lessons), hours
+                runs / f"{repeat + 1}-{fold + 1}", recipe, RainLearner(recipe, table, report, splits, lessons), hours
             )
-            error = np.abs(quantiles[repeat, held, 1] - table.gauge_mm[held])
+            judged = held[table.gauge_mm[held] < metrics.IMPLAUSIBLE_MM]
+            error = np.abs(quantiles[repeat, judged, 1] - table.gauge_mm[judged])
             log.info(
                 "%s: repeat %d, fold %d, %d generated hours: mean absolute error of all plausible hours %.3f mm",
-                name, repeat + 1, fold + 1, len(lessons.generated), error[table.gauge_mm[held] < metrics.IMPLAUSIBLE_MM].mean(),
+                runs.name, repeat + 1, fold + 1, len(lessons.generated), error.mean(),
             )  # fmt: skip
         quantiles[repeat] = _calibrated(quantiles[repeat], table, parts)
     low, middle, high = np.moveaxis(quantiles, 2, 0)
-    return Judged(name, middle, low, high, monotone)
+    return Judged(runs.name.rpartition("-")[0], middle, low, high, monotone)
 
 
 def _calibrated(quantiles_mm: Floats, table: HourTable, parts: Sequence[npt.NDArray[np.int64]]) -> Floats:
@@ -131,10 +143,12 @@ def _calibrated(quantiles_mm: Floats, table: HourTable, parts: Sequence[npt.NDAr
     return calibrated
 
 
-def _one_fold(recipe: Recipe, learner: RainLearner, hours: Sequence[Hour]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Trained as `gatehouse train` does, then asked as the service asks: low, median and high before calibration [hours, 3]."""
-    with TemporaryDirectory() as folder:
-        network, _ = fit(learner, recipe, Path(folder))
+def _one_fold(
+    folder: Path, recipe: Recipe, learner: RainLearner, hours: Sequence[Hour]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Trained as `gatehouse train` does, then asked as the service asks: low, median, high before calibration [hours, 3]."""
+    with run_folder.held(folder):
+        network, _ = fit(learner, recipe, folder)
     run = as_run(network, device_here())
     task = Rainfall.from_bundle({}, learner.asset.content)
     answers = task.answer(run, hours)

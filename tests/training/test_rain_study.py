@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from training.data.rain import HourTable
+from training.loop import fit
 from training.rain_study import _calibrated, rain_study
 from training.recipe import Recipe, read_recipe
 
@@ -23,8 +25,8 @@ def rows(table: str) -> dict[str, list[str]]:
     return {row[0]: row for row in cells[2:]}
 
 
-def test_the_table_has_every_way_to_estimate_side_by_side(teacher_folder: Path, recipe: Recipe) -> None:
-    table = rain_study(teacher_folder, {"student": recipe}, folds=3, repeats=2)
+def test_the_table_has_every_way_to_estimate_side_by_side(teacher_folder: Path, recipe: Recipe, tmp_path: Path) -> None:
+    table = rain_study(teacher_folder, {"student": recipe}, tmp_path / "runs", folds=3, repeats=2)
     got = rows(table)
     physics = ["marshall_palmer", "z_zdr", "kdp", "csu_blend"]
     assert list(got) == ["zero", "median", *physics, "winner_v1", "winner_v2", "winner_both", "student"]
@@ -37,16 +39,45 @@ def test_the_table_has_every_way_to_estimate_side_by_side(teacher_folder: Path, 
     assert table.startswith("49 hours with reflectivity and a gauge below 73 mm (of 49; 49 with reflectivity")
 
 
-def test_without_the_winners_weights_the_table_does_without_them(tiny_sources: dict[str, Path], recipe: Recipe) -> None:
-    got = rows(rain_study(tiny_sources["rainfall"], {"student": recipe}, folds=2, repeats=1))
+def test_without_the_winners_weights_the_table_does_without_them(
+    tiny_sources: dict[str, Path], recipe: Recipe, tmp_path: Path
+) -> None:
+    got = rows(rain_study(tiny_sources["rainfall"], {"student": recipe}, tmp_path / "runs", folds=2, repeats=1))
     assert "winner_both" not in got
     assert got["student"][3] == ""
 
 
-def test_the_same_seed_gives_the_same_table(tiny_sources: dict[str, Path], recipe: Recipe) -> None:
-    first, again = (rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=5) for _ in range(2))
+def test_the_same_seed_gives_the_same_table(tiny_sources: dict[str, Path], recipe: Recipe, tmp_path: Path) -> None:
+    source, student = tiny_sources["rainfall"], {"student": recipe}
+    first, again = (rain_study(source, student, tmp_path / name, 2, 1, seed=5) for name in ("first", "again"))
     assert first == again
-    assert rain_study(tiny_sources["rainfall"], {"student": recipe}, 2, 1, seed=6) != first
+    assert rain_study(source, student, tmp_path / "again", 2, 1, seed=6) != first
+
+
+def test_one_that_was_killed_goes_on_and_says_the_same(
+    tiny_sources: dict[str, Path], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, student = tiny_sources["rainfall"], {"student": recipe}
+    unbroken = rain_study(source, student, tmp_path / "unbroken", 2, 1)
+    trained = 0
+
+    def killed_in_the_second(*arguments: Any) -> Any:
+        nonlocal trained
+        trained += 1
+        if trained == 2:
+            raise KeyboardInterrupt
+        return fit(*arguments)
+
+    monkeypatch.setattr("training.rain_study.fit", killed_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        rain_study(source, student, tmp_path / "runs", 2, 1)
+    (first,) = tmp_path.glob("runs/rain-cv/student-*/1-1/checkpoint.pt")
+    at = first.stat().st_mtime_ns
+    assert rain_study(source, student, tmp_path / "runs", 2, 1) == unbroken
+    assert first.stat().st_mtime_ns == at
+    # Other hours or another recipe are nothing to go on with.
+    other = recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": 7})})
+    assert rain_study(source, {"student": other}, tmp_path / "runs", 2, 1) != unbroken
 
 
 def test_estimates_and_intervals_fit_gauges_that_did_not_calibrate_them() -> None:
