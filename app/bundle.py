@@ -122,10 +122,26 @@ def current_folder(models: Path, task: str) -> Path:
     return folder
 
 
+def version_folder(models: Path, task: str, version: str) -> Path:
+    """Raises BundleError if there is none."""
+    if task not in ASSETS:
+        raise BundleError(f"no task {task[:80]!a}, there are {', '.join(ASSETS)}")
+    if not _VERSION.fullmatch(version) or not (models / task / version / MANIFEST).is_file():
+        raise BundleError(f"{models / task}: no version {version[:80]!a}")
+    return models / task / version
+
+
+def check_place(bundle: ModelBundle) -> None:
+    """Raises BundleError unless it lies at models/<task>/<version>, under the names that its manifest has for it."""
+    manifest, folder = bundle.manifest, bundle.folder.absolute()
+    if (manifest.task, manifest.version) != (folder.parent.name, folder.name):
+        said, got = f"{manifest.task}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
+        raise BundleError(f"{bundle.folder / MANIFEST}: is of {said}, but lies in {got}")
+
+
 def set_current(models: Path, task: str, version: str) -> None:
     """Serve this version from the next start on. Raises BundleError if there is none."""
-    if not _VERSION.fullmatch(version) or not (models / task / version / MANIFEST).is_file():
-        raise BundleError(f"{models / task}: no version {version!r}")
+    version_folder(models, task, version)
     part = models / task / f"{CURRENT}.part"
     part.write_text(version + "\n", "utf-8")
     part.rename(models / task / CURRENT)

@@ -109,25 +109,40 @@ def migrate_command(
 
 @models_commands.command("list")
 def list_models(models: ModelsOption = _MODELS) -> None:
-    """Every bundle, the served ones marked with *."""
-    for folder in sorted(models.glob("*/*/bundle.json")):
-        manifest = json.loads(folder.read_text("utf-8"))
-        pointer = folder.parents[1] / "CURRENT"
-        mark = "*" if pointer.is_file() and pointer.read_text("utf-8").strip() == folder.parent.name else " "
-        size_mb = (folder.parent / "model.onnx").stat().st_size / 1e6
-        typer.echo(f"{mark} {manifest['task']:10} {folder.parent.name:24} {manifest['precision']:5} {size_mb:5.1f} MB")
+    """Every bundle, the served ones marked with *, damaged ones with what is wrong."""
+    from app.bundle import current_folder, read_bundle
+
+    for folder in _folders(models):
+        try:
+            manifest = read_bundle(folder).manifest
+            size_mb = (folder / "model.onnx").stat().st_size / 1e6
+            told = f"{manifest.precision:5} {size_mb:5.1f} MB"
+        except BundleError as error:
+            told = f"damaged: {error}"
+        try:
+            is_served = current_folder(models, folder.parent.name) == folder
+        except BundleError:
+            is_served = False
+        typer.echo(f"{'*' if is_served else ' '} {folder.parent.name:10} {folder.name:24} {told}")
+
+
+def _folders(models: Path) -> list[Path]:
+    """Of all bundles, but not of those that are still being written."""
+    return sorted(path.parent for path in models.glob("*/*/bundle.json") if not path.parent.name.startswith("."))
 
 
 @models_commands.command("verify")
 def verify_models(models: ModelsOption = _MODELS) -> None:
     """Load every bundle as the service would: checksums, contract, golden cases. Exit code 1 if one fails."""
+    from app.bundle import check_place
     from app.predictor import load_predictor
 
-    folders = sorted(path.parent for path in models.glob("*/*/bundle.json"))
+    folders = _folders(models)
     failed = 0
     for folder in folders:
         try:
             predictor = load_predictor(folder, "cpu")
+            check_place(predictor.bundle)
         except BundleError as error:
             failed += 1
             typer.echo(f"FAILED {error}", err=True)
@@ -144,9 +159,11 @@ def use_model(
     version: Annotated[str, typer.Argument(help="As `gatehouse models list` names it.")],
     models: ModelsOption = _MODELS,
 ) -> None:
-    """Serve this version of a task from the next start on."""
-    from app.bundle import set_current
+    """Serve this version of a task from the next start on; it is verified first."""
+    from app.bundle import check_place, set_current, version_folder
+    from app.predictor import load_predictor
 
+    check_place(load_predictor(version_folder(models, task, version), "cpu").bundle)
     set_current(models, task, version)
     typer.echo(f"{task} is served by {version} from the next start on")
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.bundle import BundleError, current_folder
+from app.bundle import BundleError, check_place, current_folder
 from app.line import Timing
 from app.predictor import Clock, Predictor, Provider, load_predictor
 from app.registry import TaskUnavailable
@@ -29,7 +29,9 @@ class Demonstration:
     def load(cls, models: Path, provider: Provider) -> "Demonstration":
         """Loads and verifies the current bundle, if there is one."""
         try:
-            return cls(load_predictor(current_folder(models, cls.name), provider))
+            predictor = load_predictor(current_folder(models, cls.name), provider)
+            check_place(predictor.bundle)
+            return cls(predictor)
         except BundleError as error:
             log.warning("the demonstration of cells is left out: %s", error)
             return cls(None, str(error))

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Connection, CursorResult, String, delete, sel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.log_rows import Place
 from app.request_record import Base, RequestRecord, UtcDateTime
 from app.tasks.task import InvalidInput
 
@@ -125,14 +126,16 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
-def forget(connection: Connection, keep: timedelta) -> bool:
-    """Keys that are older, and the answers that were kept for them. A thousand at a time; whether there may be more."""
+def forget(connection: Connection, keep: timedelta) -> int:
+    """Keys that are older, and the answers that were kept for them. A thousand at a time; how many."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
     is_old = IdempotencyKey.time < datetime.now(UTC) - keep
     request_ids = list(connection.scalars(select(IdempotencyKey.request_id).where(is_old).limit(_FORGOTTEN_AT_A_TIME)))
     if request_ids:
         connection.execute(update(RequestRecord).where(RequestRecord.request_id.in_(request_ids)).values(answer=None))
         connection.execute(delete(IdempotencyKey).where(is_old, IdempotencyKey.request_id.in_(request_ids)))
-    return len(request_ids) == _FORGOTTEN_AT_A_TIME
+    return len(request_ids)
 
 
 def claimants(connection: Connection) -> list[int]:
@@ -145,10 +148,12 @@ def end_claims(connection: Connection, process_ids: Iterable[int]) -> None:
     connection.execute(delete(IdempotencyKey).where(*_in_flight(), IdempotencyKey.process_id.in_(process_ids)))
 
 
-def end_claims_of(connection: Connection, request_ids: list[str]) -> None:
-    """Requests whose rows were just removed: without them, their keys would look as if they were in flight."""
-    young = IdempotencyKey.time > datetime.now(UTC) - _MOST_FLIGHT
-    connection.execute(delete(IdempotencyKey).where(young, IdempotencyKey.request_id.in_(request_ids)))
+def end_claims_of(connection: Connection, places: list[Place]) -> None:
+    """Of requests whose rows were just removed, in the order of their time: nothing stays, and a young key without a row would
+    look as if it were in flight."""
+    around = IdempotencyKey.time.between(places[0].time - _MOST_FLIGHT, places[-1].time + _MOST_FLIGHT)
+    request_ids = [place.request_id for place in places]
+    connection.execute(delete(IdempotencyKey).where(around, IdempotencyKey.request_id.in_(request_ids)))
 
 
 def _in_flight() -> tuple[Any, ...]:

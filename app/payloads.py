@@ -24,7 +24,8 @@ class Payloads:
             return None, None
         if self._mode == "hashed":
             return self._hash(entry.request_body), self._hash(outputs)
-        return entry.inputs or as_payload(entry.request_body), entry.outputs or as_payload(outputs)
+        inputs = entry.inputs if entry.inputs and _fits(entry.inputs) else as_payload(entry.request_body)
+        return inputs, entry.outputs or as_payload(outputs)
 
     def _hash(self, content: bytes) -> dict[str, str] | None:
         """Without a secret, whoever can guess a text can tell that it was sent; with one, only who has it."""
@@ -44,9 +45,16 @@ def as_payload(body: bytes) -> Any:
         if b"\\ud" in body.lower():
             # Half of a surrogate pair is no text: no database and no answer could carry it.
             payload = json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))
-        # Nor NaN, a number beyond all floats, or what is nested deeper than an answer can be.
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
+    return payload if _fits(payload) else body.decode("utf-8", "replace")
+
+
+def _fits(payload: Any) -> bool:
+    """Whether databases and answers can carry it: no NaN, no number beyond all floats, no deeper nesting than answers have."""
+    try:
         json.dumps(payload, allow_nan=False)
         to_json(payload)
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
-    return payload
+        return False
+    return True

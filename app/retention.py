@@ -15,6 +15,7 @@ from time import perf_counter
 from sqlalchemy import Connection, Delete, Engine, Update, delete, func, null, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.freed_space import settle_sqlite
 from app.idempotency import end_claims_of
 from app.log_rows import Place, Selection, walk
 from app.request_record import RequestRecord
@@ -51,7 +52,7 @@ def empty_payloads(engine: Engine, selection: Selection, after: Place | None = N
 
 
 def _change(
-    engine: Engine, change: Delete | Update, places: list[Place], also: Callable[[Connection, list[str]], None] | None = None
+    engine: Engine, change: Delete | Update, places: list[Place], also: Callable[[Connection, list[Place]], None] | None = None
 ) -> Batch:
     request_ids = [place.request_id for place in places]
     with engine.begin() as connection:
@@ -59,7 +60,7 @@ def _change(
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         done = connection.execute(change.where(RequestRecord.request_id.in_(request_ids)))
         if also:
-            also(connection, request_ids)
+            also(connection, places)
         return Batch(done.rowcount, places[-1])
 
 
@@ -117,6 +118,7 @@ class Retention:
                 self._emptied = batch.last  # rows come in the order of their time, so the next look begins here
                 emptied += batch.rows
         if rows or emptied:
+            settle_sqlite(self._engine)
             log.info("%d old rows of the request log removed, the payloads of %d emptied", rows, emptied)
 
     def _resting(self, batches: Iterator[Batch]) -> Iterator[Batch]:

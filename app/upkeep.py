@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select, text, update
 
 from app.backlog import Backlog, bring_strays_home
+from app.freed_space import settle_sqlite
 from app.idempotency import claimants, end_claims, forget
 from app.request_record import RequestRecord
 from app.row_store import STORE_FAULTS, RowStore, are_alive
@@ -42,7 +43,8 @@ class Upkeep:
 
         As long as its store is connected, which it sees to every second, others know that the process is alive.
         """
-        self._process_id, self._folder, self._backlog, self._keep, self._also = process_id, folder, backlog, keep, also
+        self._engine, self._process_id, self._folder, self._backlog = engine, process_id, folder, backlog
+        self._keep, self._also = keep, also
         self.store = RowStore(engine, _MOST_STATEMENT_S, process_id)
         self.bad = 0
         self._brought_strays = self._ended_the_dead = False
@@ -82,10 +84,16 @@ class Upkeep:
         if self._backlog and self._backlog.active:
             self.bad += self._backlog.bring_home(self.store)
         if time.monotonic() - self._forgot_s > _FORGET_EVERY_S:
-            while self.store.commit([], works=[lambda connection: forget(connection, self._keep)]) == [True]:
-                if self._end.is_set():
-                    return
+            if self._forget():
+                settle_sqlite(self._engine)
             self._forgot_s = time.monotonic()
+
+    def _forget(self) -> int:
+        """Old keys; how many. The end of the process cuts it short."""
+        forgotten = 0
+        while not self._end.is_set() and (now := self.store.commit([], works=[lambda each: forget(each, self._keep)])[0]):
+            forgotten += now
+        return forgotten
 
     def _end_what_the_dead_left(self, connection: Connection) -> bool:
         """Streams that are open and keys in flight, of processes that are no more. Whether it is done.

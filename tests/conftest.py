@@ -27,6 +27,10 @@ from app.tasks.rainfall import MEASUREMENTS
 
 REPOSITORY = Path(__file__).parents[1]
 
+# What an operator has set for a service of his own is nothing for tests, which would write into his models and database.
+for _name in {name for name in os.environ if name.startswith("GATEHOUSE_")} - {"GATEHOUSE_DATA", "GATEHOUSE_FUZZ_EXAMPLES"}:
+    del os.environ[_name]
+
 _RECIPE = """
 task = "{task}"
 cell = "{cell}"

@@ -146,7 +146,8 @@ def _calibrated(quantiles_mm: Floats, table: HourTable, parts: Sequence[npt.NDAr
 def _one_fold(
     folder: Path, recipe: Recipe, learner: RainLearner, hours: Sequence[Hour]
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Trained as `gatehouse train` does, then asked as the service asks: low, median, high before calibration [hours, 3]."""
+    """Trained as `gatehouse train` does, then asked as the service asks: low, median and high
+    before calibration, [hours, 3]."""
     with run_folder.held(folder):
         network, _ = fit(learner, recipe, folder)
     run = as_run(network, device_here())

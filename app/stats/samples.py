@@ -50,6 +50,8 @@ class Count:
     status: int
     requests: int
     items: int
+    answered: int
+    """By a model: a replay has no items of its own."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Reader:
     def counts(self, window: Window, task: str | None) -> list[Count]:
         """Of one task, or of everything."""
         record = RequestRecord
-        query = select(record.task, record.status, func.count(), func.coalesce(func.sum(record.items), 0))
+        items = func.coalesce(func.sum(record.items), 0), func.count(record.items)
+        query = select(record.task, record.status, func.count(), *items)
         query = query.where(*_within(window), *([record.task == task] if task else [])).group_by(record.task, record.status)
         return [Count(*row) for row in self._rows(query)]
 

@@ -135,7 +135,7 @@ class Statistics:
 
 def _sample(answers: list[Answered], counts: list[Count]) -> Sample:
     """Each stands for as many answers as the slice has of it."""
-    answered = sum(count.requests for count in counts if count.status < 400)
+    answered = sum(count.answered for count in counts if count.status < 400)
     return Sample(answers, max(1.0, answered / len(answers)) if answers else 1.0)
 
 

@@ -4,19 +4,20 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from app import examples
 from app.database import make_engine, migrate
 from app.idempotency import IdempotencyKey
 from app.keys import create_key
 from app.log_rows import Selection
+from app.request_record import RequestRecord
 from app.retention import delete_rows
 from app.settings import Settings
 from app.tasks.sentiment import Sentiment
@@ -233,6 +234,20 @@ def test_a_key_whose_row_is_removed_may_come_again(serve: Serve, database: Setti
     assert (again.status_code, "idempotent-replayed" in again.headers) == (200, False)
     assert client.get(f"/v1/requests/{first.json()['request_id']}").status_code == 404
     check_replayed(post(client, "kept"), other)
+    engine.dispose()
+
+
+def test_of_a_request_whose_row_is_removed_no_key_stays(serve: Serve, database: Settings) -> None:
+    client, engine = serve(database), make_engine(database.database_url)
+    post(client, "removed")
+    earlier = datetime.now(UTC) - timedelta(hours=2)
+    with engine.begin() as connection:
+        connection.execute(update(IdempotencyKey).values(time=earlier))
+        connection.execute(update(RequestRecord).values(time=earlier))
+    for _ in delete_rows(engine, Selection(until=datetime.now(UTC) - timedelta(hours=1))):
+        pass
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM idempotency_keys")) == 0
     engine.dispose()
 
 

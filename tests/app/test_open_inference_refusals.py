@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
 from app import examples
+from app.database import migrate
 from app.settings import Settings
 from app.tasks.sentiment import Sentiment
 
@@ -34,6 +36,19 @@ def hour(**fields: Any) -> dict[str, Any]:
 
 def tune(**parameters: Any) -> dict[str, Any]:
     return ask(["X:1\n"], "prompt", parameters=parameters)
+
+
+@pytest.mark.parametrize("data", ["[NaN]", "[1e999]", '[{"a": -Infinity}]'])
+def test_what_no_database_can_carry_is_refused_and_kept_as_text(
+    url: str, engine: Engine, serve: Serve, settings: Settings, data: str
+) -> None:
+    migrate(engine)
+    client = serve(settings.model_copy(update={"database_url": url}))
+    body = json.dumps(ask(["x"])).replace('["x"]', data)
+    answer = client.post("/v2/models/sentiment/infer", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    record = client.get(f"/v1/requests/{answer.headers['x-request-id']}").json()
+    assert (record["status"], record["inputs"]) == (400, body)
 
 
 WRONG: list[tuple[str, Any, str]] = [

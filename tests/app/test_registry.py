@@ -49,6 +49,24 @@ def test_the_others_answer_and_readiness_names_the_fault(damaged: Path, settings
     assert 'gatehouse_task_ready{task="music"} 0.0' in client.get("/metrics").text
 
 
+@pytest.mark.parametrize("place", ["sentiment", "rainfall", "cells"])
+def test_a_bundle_in_a_place_of_another_is_not_served(
+    tiny_models: Path, tmp_path: Path, settings: Settings, serve: Serve, place: str
+) -> None:
+    models = Path(shutil.copytree(tiny_models, tmp_path / "models"))
+    found = next(models.glob("rainfall/*/bundle.json")).parent
+    other = "20200101-gru-000000"
+    shutil.copytree(found, models / place / other)
+    (models / place / "CURRENT").write_text(other)
+    said = f"is of rainfall/{found.name}, but lies in {place}/{other}"
+    client = serve(settings.model_copy(update={"models_dir": models}))
+    if place != "cells":
+        assert said in client.get("/readyz").json()["detail"]
+    asked = "/v1/rainfall" if place == "rainfall" else f"/v1/{place}"
+    body = {"sentiment": examples.SENTIMENT, "rainfall": examples.RAINFALL, "cells": examples.CELLS}[place]
+    assert client.post(asked, json=body).json()["code"] == "task_unavailable"
+
+
 def test_cuda_asked_for_where_there_is_none_is_a_fault_that_says_so(tiny_models: Path) -> None:
     import onnxruntime
 

@@ -176,6 +176,15 @@ def test_of_a_long_log_some_answers_of_every_slice_are_read(log: Engine, told: C
     assert (sentiment["latency_ms"]["p50"], sentiment["latency_ms"]["p99"]) == (10.0, 50.0)
 
 
+def test_answers_sent_again_weigh_nothing(log: Engine, told: Callable[..., dict[str, Any]]) -> None:
+    store(log, 0.9, count=100, total_ms=50.0, items=1, observed={"probability": [0.1]})
+    store(log, 0.1, count=100, total_ms=10.0, items=1, observed={"probability": [0.9]})
+    store(log, 0.1, count=900, total_ms=1.0, replay_of="0199f0c2-0000-7000-8000-000000000000")
+    (sentiment,) = told(task="sentiment", hours=24)["tasks"]
+    assert sentiment["sampled"] == 200
+    assert (sentiment["latency_ms"]["p50"], sentiment["latency_ms"]["p90"]) == (10.0, 50.0)
+
+
 def test_a_log_too_long_for_its_time_is_given_up_and_the_connection_is_as_before(log: Engine) -> None:
     store(log, 0.1, request_id="a")
     columns = "time, method, path, status, total_ms, request_bytes, response_bytes, task"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -50,6 +51,35 @@ def test_verifying_says_which_bundle_is_bad_and_fails(gatehouse: Command, tiny_m
     assert code == 1
     assert "20200101-rnn-000000/bundle.json: format None is unknown" in err
     assert gatehouse("models", "verify", "--models", tmp_path / "none")[0] == 1
+
+
+def test_a_bundle_in_the_place_of_another_is_bad(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
+    models = Path(shutil.copytree(tiny_models, tmp_path / "models"))
+    found = next(models.glob("rainfall/*/bundle.json")).parent
+    found.rename(models / "rainfall" / "20200101-gru-000000")
+    said = f"is of rainfall/{found.name}, but lies in rainfall/20200101-gru-000000"
+    for command in (["verify"], ["use", "rainfall", "20200101-gru-000000"]):
+        code, _, err = gatehouse("models", *command)
+        assert code == 1
+        assert said in err
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", "xx", '{"task": null, "precision": "fp32"}'])
+def test_one_damaged_bundle_hides_no_other_and_is_not_taken(
+    gatehouse: Command, tiny_models: Path, tmp_path: Path, manifest: str
+) -> None:
+    models = Path(shutil.copytree(tiny_models, tmp_path / "models"))
+    for name in ("20200101-rnn-000000", ".20200101-rnn-000001.part"):
+        (models / "cells" / name).mkdir()
+        (models / "cells" / name / "bundle.json").write_text(manifest)
+    (models / "music" / "CURRENT").write_bytes(b"\xff")
+    code, out, _ = gatehouse("models", "list")
+    assert code == 0
+    assert len(out.splitlines()) == 5
+    assert sum(line.startswith("  cells      20200101-rnn-000000      damaged: ") for line in out.splitlines()) == 1
+    assert sum(line.startswith("*") for line in out.splitlines()) == 3  # of music it is not known
+    assert gatehouse("models", "use", "cells", "20200101-rnn-000000")[0] == 1
+    assert gatehouse("models", "use", "../models/cells", "20200101-rnn-000000")[2].startswith("error: no task ")
 
 
 def test_a_version_can_be_chosen_and_one_that_is_not_there_cannot(gatehouse: Command, tiny_models: Path) -> None:
