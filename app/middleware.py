@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import access_line
 from app.bodies import again, read_body
 from app.deadlines import Deadlines
-from app.door import Door
+from app.door import RECORDS, Door
 from app.entry import Entry
 from app.errors import BodyTimeout, Refusal, refusal
 from app.gate import Gate
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_CLIENT_ID = 128
+_MOST_FEEDBACK_BYTES = 16_384  # a sentence at most; the framework takes seconds to refuse a megabyte of it
 _QUICK = {"overloaded", "rate_limited", "keys_unavailable"}
 
 
@@ -126,7 +127,10 @@ class Ledger:
             gate.check()
         try:
             async with asyncio.timeout(self._body_timeout_s):
-                entry.request_body = await read_body(headers, receive, self._most_bytes)
+                most_bytes = (
+                    min(self._most_bytes, _MOST_FEEDBACK_BYTES) if scope["path"].startswith(RECORDS) else self._most_bytes
+                )
+                entry.request_body = await read_body(headers, receive, most_bytes)
         except TimeoutError as error:
             raise BodyTimeout(self._body_timeout_s) from error
         if key and (before := await _claim(scope, entry, key)):

@@ -99,6 +99,13 @@ def test_of_a_tune_a_refusal_a_list_and_a_replay_nothing_can_be_said(client: htt
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
 
 
+def test_more_than_feedback_can_be_is_refused_unread(client: httpx.Client) -> None:
+    body = {"label": "positive", **{f"field {number}": 0 for number in range(2_000)}}
+    refused = client.post(f"/v1/requests/{asked(client)}/feedback", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+    assert "16384 bytes, which is the most allowed" in refused.json()["detail"]
+
+
 def test_whoever_may_read_a_record_may_judge_it(serve: Serve, settings: Settings) -> None:
     engine = make_engine(settings.database_url)
     scopes: tuple[Scope, ...] = ("predict", "predict", "read_log", "admin")
