@@ -238,7 +238,7 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
     where, *path = fault["loc"]
     if fault["type"] == "json_invalid":
         return FieldError(pointer="", detail=f"the body is no JSON: {fault['msg'].removeprefix('Invalid JSON: ')}")
-    if fault["type"] == "content_type":
+    if fault["type"] == "content_type" or isinstance(fault["input"], bytes):
         return FieldError(pointer="", detail="the body must be sent with the content type application/json")
     if fault["type"] == "too_many_faults":
         return FieldError(pointer="", detail=f"the body has {fault['input']} faults, too many to name them")

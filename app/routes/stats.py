@@ -20,7 +20,7 @@ _MOST_HOURS = 366 * 24
 
 def _no_number(given: Any) -> Any:
     """Pydantic would take a number for the seconds since 1970, which nobody means by a date."""
-    if isinstance(given, str) and "-" not in given:
+    if isinstance(given, str) and "-" not in given[1:]:
         raise ValueError("allowed is a time such as 2026-01-31T12:00:00+01:00")
     return given
 

@@ -99,6 +99,12 @@ def test_of_a_tune_a_refusal_a_list_and_a_replay_nothing_can_be_said(client: htt
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
 
 
+def test_feedback_in_another_format_is_told_which_it_must_have(client: httpx.Client) -> None:
+    refused = client.post(f"/v1/requests/{asked(client)}/feedback", content=b'{"label": "positive"}')
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert refused.json()["detail"] == "the body must be sent with the content type application/json"
+
+
 def test_more_than_feedback_can_be_is_refused_unread(client: httpx.Client) -> None:
     body = {"label": "positive", **{f"field {number}": 0 for number in range(2_000)}}
     refused = client.post(f"/v1/requests/{asked(client)}/feedback", json=body)
