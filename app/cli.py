@@ -21,13 +21,13 @@ from app.command_database import brought_to
 from app.data_commands import data_commands
 from app.key_commands import keys_commands
 from app.log_commands import log_commands
+from app.model_commands import DEFAULT_MODELS, ModelsOption, models_commands
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Train recurrent networks, verify their bundles and serve them over REST.",
     pretty_exceptions_enable=False,
 )
-models_commands = typer.Typer(no_args_is_help=True, help="List, verify and choose bundles.")
 predict_commands = typer.Typer(no_args_is_help=True, help="Ask a bundle directly, without a server.")
 app.add_typer(data_commands, name="data")
 app.add_typer(keys_commands, name="keys")
@@ -35,10 +35,10 @@ app.add_typer(log_commands, name="log")
 app.add_typer(models_commands, name="models")
 app.add_typer(predict_commands, name="predict")
 
-ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help="Folder of the bundles.")]
+
 UrlOption = Annotated[str | None, typer.Option(help="The request log's database. Default: GATEHOUSE_DATABASE_URL.")]
 
-_MODELS = Path("models")
+
 _MOST_DRAIN_S = 20  # below the 30 s after which orchestrators kill
 
 
@@ -107,72 +107,11 @@ def migrate_command(
     typer.echo(f"the database is at {brought_to(url or Settings().database_url, revision)}")
 
 
-@models_commands.command("list")
-def list_models(models: ModelsOption = _MODELS) -> None:
-    """Every bundle, the served ones marked with *, damaged ones with what is wrong."""
-    from app.bundle import current_folder, read_bundle
-
-    for folder in _folders(models):
-        try:
-            manifest = read_bundle(folder).manifest
-            size_mb = (folder / "model.onnx").stat().st_size / 1e6
-            told = f"{manifest.precision:5} {size_mb:5.1f} MB"
-        except BundleError as error:
-            told = f"damaged: {error}"
-        try:
-            is_served = current_folder(models, folder.parent.name) == folder
-        except BundleError:
-            is_served = False
-        typer.echo(f"{'*' if is_served else ' '} {folder.parent.name:10} {folder.name:24} {told}")
-
-
-def _folders(models: Path) -> list[Path]:
-    """Of all bundles, but not of those that are still being written."""
-    return sorted(path.parent for path in models.glob("*/*/bundle.json") if not path.parent.name.startswith("."))
-
-
-@models_commands.command("verify")
-def verify_models(models: ModelsOption = _MODELS) -> None:
-    """Load every bundle as the service would: checksums, contract, golden cases. Exit code 1 if one fails."""
-    from app.bundle import check_place
-    from app.predictor import load_predictor
-
-    folders = _folders(models)
-    failed = 0
-    for folder in folders:
-        try:
-            predictor = load_predictor(folder, "cpu")
-            check_place(predictor.bundle)
-        except BundleError as error:
-            failed += 1
-            typer.echo(f"FAILED {error}", err=True)
-        else:
-            typer.echo(f"ok     {folder} ({len(predictor.bundle.golden.cases)} golden cases)")
-    if failed or not folders:
-        typer.echo(f"{failed} of {len(folders)} bundles in {models} failed", err=True)
-        raise typer.Exit(1)
-
-
-@models_commands.command("use")
-def use_model(
-    task: Annotated[str, typer.Argument(help="Whose version it is.")],
-    version: Annotated[str, typer.Argument(help="As `gatehouse models list` names it.")],
-    models: ModelsOption = _MODELS,
-) -> None:
-    """Serve this version of a task from the next start on; it is verified first."""
-    from app.bundle import check_place, set_current, version_folder
-    from app.predictor import load_predictor
-
-    check_place(load_predictor(version_folder(models, task, version), "cpu").bundle)
-    set_current(models, task, version)
-    typer.echo(f"{task} is served by {version} from the next start on")
-
-
 @predict_commands.command("sentiment")
 def predict_sentiment(
     texts: Annotated[list[str], typer.Argument(help="Texts in English.")],
     explain: Annotated[bool, typer.Option("--explain", help="Say what each word adds to the verdict.")] = False,
-    models: ModelsOption = _MODELS,
+    models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Probability that each TEXT is positive; a JSON line each."""
     from app.schemas import SentimentPrediction
@@ -192,7 +131,7 @@ def predict_sentiment(
 @predict_commands.command("rainfall")
 def predict_rainfall(
     file: Annotated[Path, typer.Argument(help="JSON: the body of POST /v1/rainfall. `-` reads standard input.")],
-    models: ModelsOption = _MODELS,
+    models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Millimetres of rain in each hour of FILE; a JSON line each."""
     from app.schemas import RainfallPrediction, RainfallRequest
@@ -215,7 +154,7 @@ def predict_music(
         float, typer.Option(min=0.01, max=1.0, help="Draw from the smallest set of characters with this probability.")
     ] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same tune.")] = 0,
-    models: ModelsOption = _MODELS,
+    models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Continue a tune; it appears as it grows."""
     from app.tasks.sampling import Sampling
@@ -245,7 +184,7 @@ def score(
         Literal["auto", "cpu", "cuda"], typer.Option(envvar="GATEHOUSE_PROVIDER", help="Where graphs run.")
     ] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run that did not end.")] = False,
-    models: ModelsOption = _MODELS,
+    models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Score a whole file: a row of OUTPUT for each text, or each hour of radar scans, in order.
 
@@ -255,9 +194,9 @@ def score(
     from app.bulk.score import Choice, score_file
     from app.bundle import current_folder
     from app.cpus import available_cpus
-    from app.predictor import load_predictor
+    from app.predictor import load_placed
 
-    predictor = load_predictor(current_folder(models, task), provider)
+    predictor = load_placed(current_folder(models, task), provider)
     choice = Choice(task, text_column, tuple(id_column or ()))
     summary = score_file(file, output, choice, predictor, threads or available_cpus(), fresh=fresh)
     for line in summary.lines():
@@ -268,9 +207,9 @@ def score(
 
 def _predictor(models: Path, task: str) -> Any:
     from app.bundle import current_folder
-    from app.predictor import load_predictor
+    from app.predictor import load_placed
 
-    return load_predictor(current_folder(models, task))
+    return load_placed(current_folder(models, task))
 
 
 @cache

@@ -7,9 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.bundle import BundleError, check_place, current_folder
+from app.bundle import BundleError, current_folder
 from app.line import Timing
-from app.predictor import Clock, Predictor, Provider, load_predictor
+from app.predictor import Clock, Predictor, Provider, load_placed
 from app.registry import TaskUnavailable
 from app.tasks.cells import Cells, Reading
 
@@ -29,9 +29,7 @@ class Demonstration:
     def load(cls, models: Path, provider: Provider) -> "Demonstration":
         """Loads and verifies the current bundle, if there is one."""
         try:
-            predictor = load_predictor(current_folder(models, cls.name), provider)
-            check_place(predictor.bundle)
-            return cls(predictor)
+            return cls(load_placed(current_folder(models, cls.name), provider))
         except BundleError as error:
             log.warning("the demonstration of cells is left out: %s", error)
             return cls(None, str(error))

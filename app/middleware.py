@@ -70,9 +70,8 @@ class Ledger:
             return
         entry = Entry.of(scope)
         if scope["method"] == "HEAD":
-            scope = dict(
-                scope, method="GET"
-            )  # answered alike (RFC 9110); the server, with the scope as it was, leaves out the body
+            # Answered alike (RFC 9110); the server, which keeps the scope as it was, leaves out the body.
+            scope = dict(scope, method="GET")
         entry.task = _asked(scope)
         if scope["method"] == "POST" and (route := self._direct.get(scope["path"])):
             scope["route"] = route  # also for what is refused before it gets there
@@ -127,10 +126,7 @@ class Ledger:
             gate.check()
         try:
             async with asyncio.timeout(self._body_timeout_s):
-                most_bytes = (
-                    min(self._most_bytes, _MOST_FEEDBACK_BYTES) if scope["path"].startswith(RECORDS) else self._most_bytes
-                )
-                entry.request_body = await read_body(headers, receive, most_bytes)
+                entry.request_body = await read_body(headers, receive, self._most_of(scope["path"]))
         except TimeoutError as error:
             raise BodyTimeout(self._body_timeout_s) from error
         if key and (before := await _claim(scope, entry, key)):
@@ -138,6 +134,10 @@ class Ledger:
         if gate:
             gate.enter()
         return None
+
+    def _most_of(self, path: str) -> int:
+        """Bytes of a body."""
+        return min(self._most_bytes, _MOST_FEEDBACK_BYTES) if path.startswith(RECORDS) else self._most_bytes
 
     async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         """Whatever the application says, held in `reply`."""

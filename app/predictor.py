@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import onnxruntime as ort
 
-from app.bundle import MANIFEST, BundleError, Manifest, ModelBundle, read_bundle
+from app.bundle import MANIFEST, BundleError, Manifest, ModelBundle, check_place, read_bundle
 from app.graph_file import check_graph
 from app.tasks import BUNDLED
 from app.tasks.task import Run, Task, Tensors
@@ -72,6 +72,13 @@ class Predictor(Generic[TaskT]):
 def load_predictor(folder: Path, provider: Provider = "auto", threads: int = 1) -> Predictor[Any]:
     """Everything from the folder to a verified, warm Predictor. Raises BundleError."""
     return Predictor(read_bundle(folder), provider, threads)
+
+
+def load_placed(folder: Path, provider: Provider = "auto", threads: int = 1) -> Predictor[Any]:
+    """Likewise, of a bundle that is to be at models/<task>/<version> under its own names. Raises BundleError."""
+    bundle = read_bundle(folder)
+    check_place(bundle)
+    return Predictor(bundle, provider, threads)
 
 
 def _session(bundle: ModelBundle, provider: Provider, threads: int) -> ort.InferenceSession:

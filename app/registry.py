@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.batcher import Batcher, Pass
-from app.bundle import BundleError, check_place, current_folder
-from app.predictor import Predictor, Provider, load_predictor
+from app.bundle import BundleError, current_folder
+from app.predictor import Predictor, Provider, load_placed
 from app.steps import StepBatcher
 from app.tasks import TASKS
 
@@ -43,8 +43,7 @@ class Registry:
         faults: dict[str, str] = {}
         for task in TASKS:
             try:
-                predictor = load_predictor(current_folder(models, task), provider, threads=1)
-                check_place(predictor.bundle)
+                predictor = load_placed(current_folder(models, task), provider, threads=1)
             except BundleError as error:
                 log.error("%s is not served: %s", task, error)
                 faults[task] = str(error)

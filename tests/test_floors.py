@@ -76,6 +76,7 @@ FLOORS = {
     "app.draining": 3,
     "app.key_commands": 3,
     "app.log_commands": 3,
+    "app.model_commands": 3,
     "app.main": 3,
 }
 FLOOR_0_MAY_IMPORT = {"numpy", "pydantic", "pydantic_core"}

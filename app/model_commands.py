@@ -1,0 +1,69 @@
+"""`gatehouse models`: list, verify and choose bundles."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.bundle import BundleError, current_folder, read_bundle, set_current, version_folder
+
+models_commands = typer.Typer(no_args_is_help=True, help="List, verify and choose bundles.")
+
+ModelsOption = Annotated[Path, typer.Option(envvar="GATEHOUSE_MODELS_DIR", help="Folder of the bundles.")]
+DEFAULT_MODELS = Path("models")
+
+
+@models_commands.command("list")
+def list_models(models: ModelsOption = DEFAULT_MODELS) -> None:
+    """Every bundle, the served ones marked with *, damaged ones with what is wrong."""
+    for folder in _folders(models):
+        try:
+            manifest = read_bundle(folder).manifest
+            size_mb = (folder / "model.onnx").stat().st_size / 1e6
+            told = f"{manifest.precision:5} {size_mb:5.1f} MB"
+        except BundleError as error:
+            told = f"damaged: {error}"
+        try:
+            is_served = current_folder(models, folder.parent.name) == folder
+        except BundleError:
+            is_served = False
+        typer.echo(f"{'*' if is_served else ' '} {folder.parent.name:10} {folder.name:24} {told}")
+
+
+def _folders(models: Path) -> list[Path]:
+    """Of all bundles, but not of those that are still being written."""
+    return sorted(path.parent for path in models.glob("*/*/bundle.json") if not path.parent.name.startswith("."))
+
+
+@models_commands.command("verify")
+def verify_models(models: ModelsOption = DEFAULT_MODELS) -> None:
+    """Load every bundle as the service would: checksums, contract, golden cases. Exit code 1 if one fails."""
+    from app.predictor import load_placed
+
+    folders = _folders(models)
+    failed = 0
+    for folder in folders:
+        try:
+            predictor = load_placed(folder, "cpu")
+        except BundleError as error:
+            failed += 1
+            typer.echo(f"FAILED {error}", err=True)
+        else:
+            typer.echo(f"ok     {folder} ({len(predictor.bundle.golden.cases)} golden cases)")
+    if failed or not folders:
+        typer.echo(f"{failed} of {len(folders)} bundles in {models} failed", err=True)
+        raise typer.Exit(1)
+
+
+@models_commands.command("use")
+def use_model(
+    task: Annotated[str, typer.Argument(help="Whose version it is.")],
+    version: Annotated[str, typer.Argument(help="As `gatehouse models list` names it.")],
+    models: ModelsOption = DEFAULT_MODELS,
+) -> None:
+    """Serve this version of a task from the next start on; it is verified first."""
+    from app.predictor import load_placed
+
+    load_placed(version_folder(models, task, version), "cpu")
+    set_current(models, task, version)
+    typer.echo(f"{task} is served by {version} from the next start on")
