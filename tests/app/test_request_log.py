@@ -120,9 +120,11 @@ def test_a_bad_row_fails_alone(log: RequestLog) -> None:
     assert all(log.find(one["request_id"]) for one in good)
 
 
-def test_closing_writes_what_waits(engine: Engine) -> None:
+@pytest.mark.parametrize("inside", [1, 64])  # with the writer, and held
+def test_closing_writes_what_waits(engine: Engine, monkeypatch: pytest.MonkeyPatch, inside: int) -> None:
+    monkeypatch.setattr(hold, "MOST_S", 60.0)
     migrate(engine)
-    log, written = RequestLog(engine), row()
+    log, written = RequestLog(engine, inside=lambda: inside), row()
 
     async def write_and_close() -> None:
         writing = asyncio.create_task(log.write(written))
@@ -179,21 +181,6 @@ def test_what_was_held_in_vain_is_not_held_again_at_once(engine: Engine, monkeyp
 
     asyncio.run(scenario())
     log.close()
-
-
-def test_closing_writes_what_is_held(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hold, "MOST_S", 60.0)
-    migrate(engine)
-    log, written = RequestLog(engine, inside=lambda: 64), row()
-
-    async def scenario() -> None:
-        writing = asyncio.create_task(log.write(written))
-        await asyncio.sleep(0)
-        await asyncio.to_thread(log.close)
-        await writing
-
-    asyncio.run(scenario())
-    assert log.find(written["request_id"]) is not None
 
 
 def test_an_unmigrated_database_is_a_fault_that_says_what_to_do(engine: Engine) -> None:

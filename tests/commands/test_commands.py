@@ -58,8 +58,11 @@ def test_a_bundle_in_the_place_of_another_is_bad(gatehouse: Command, tiny_models
     found = next(models.glob("rainfall/*/bundle.json")).parent
     found.rename(models / "rainfall" / "20200101-gru-000000")
     said = f"is of rainfall/{found.name}, but lies in rainfall/20200101-gru-000000"
-    for command in (["verify"], ["use", "rainfall", "20200101-gru-000000"]):
-        code, _, err = gatehouse("models", *command)
+    (models / "rainfall" / "CURRENT").write_text("20200101-gru-000000")
+    (tmp_path / "hours.json").write_text(json.dumps(examples.RAINFALL))
+    commands = "models verify", "models use rainfall 20200101-gru-000000", "predict rainfall hours.json"
+    for command in commands:
+        code, _, err = gatehouse(*command.split())
         assert code == 1
         assert said in err
 
