@@ -1,15 +1,38 @@
 """What goes in and out under /v2. Names are the protocol's; fields beyond them, which clients add, are ignored."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 Datatype = Literal["BYTES", "BOOL", "INT32", "INT64", "FP64"]
 
-Parameters = dict[str, bool | int | float | str]
-
 _MOST_TENSORS = 16
 _MOST_DIMENSIONS = 16
+_MOST_PARAMETERS = 64
+
+
+def _scalar(value: object) -> object:
+    """Before the union sees it, which would tell a fault for each of its members."""
+    if isinstance(value, bool | int | float | str) and not (isinstance(value, float) and not math.isfinite(value)):
+        return value
+    raise PydanticCustomError("scalar", "Input should be a string, a boolean or a finite number")
+
+
+def _few(value: object) -> object:
+    """Before its members are looked at: to tell what is wrong with a million would take seconds."""
+    if isinstance(value, dict) and len(value) > _MOST_PARAMETERS:
+        told = {"count": len(value), "most": _MOST_PARAMETERS}
+        raise PydanticCustomError("too_many", "{count} parameters, which is more than {most}", told)
+    return value
+
+
+Parameters = Annotated[
+    dict[str, Annotated[bool | int | float | str, BeforeValidator(_scalar)]],
+    BeforeValidator(_few),
+    Field(json_schema_extra={"maxProperties": _MOST_PARAMETERS}),
+]
 
 
 class _In(BaseModel):

@@ -77,6 +77,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("sentiment", ask(["a"], outputs=[{"name": "label", "parameters": {"binary_data": 1}}]), "allowed are true and false"),
     ("sentiment", ask(["a"], parameters={"seed": 1}), "/parameters: no parameter 'seed' is known here"),
     ("sentiment", ask(["a"], parameters={"binary_data_output": "yes"}), "/parameters/binary_data_output: got 'yes'"),
+    (
+        "sentiment",
+        ask(["a"], parameters={"seed": []}),
+        "/parameters/seed: Input should be a string, a boolean or",
+    ),
+    ("sentiment", ask(["a"], parameters={str(k): [] for k in range(65)}), "/parameters: 65 parameters, which is more than 64"),
     ("sentiment", {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES"}]}, "/inputs/0: an input has either data or"),
     (
         "sentiment",
