@@ -214,7 +214,7 @@ class RequestLog:
         return more
 
     def _commit(self, group: list[Waiting]) -> None:
-        """All at once. If one of them is bad, each alone; if the database is gone, none: that takes long enough once."""
+        """All at once."""
         if self._backlog and self._backlog.active:
             self._spool(group, self._backlog, "the database is gone")
             return
@@ -227,22 +227,26 @@ class RequestLog:
             )
         except STORE_FAULTS as error:
             log.error("%d rows could not be committed: %s", len(group), reason(error))
-            if not is_outage(error):
-                if len(group) == 1:
-                    self._fail(group, reason(error))
-                for one in group if len(group) > 1 else ():
-                    self._commit([one])
-                return
+            self._not_committed(group, error)
+            return
+        self._broken = None
+        tell([waiting for waiting in group if waiting.kind not in _WORK], "durable")
+        for waiting, result in zip(works, done, strict=True):
+            tell([waiting], result)
+
+    def _not_committed(self, group: list[Waiting], error: Exception) -> None:
+        """If one of them is bad, each alone; if the database is gone, none: that takes long enough once."""
+        if is_outage(error):
             self._broken = reason(error)
             if self._backlog:
                 self._spool(group, self._backlog, self._broken)
             else:
                 self._fail(group, self._broken)
+        elif len(group) == 1:
+            self._fail(group, reason(error))
         else:
-            self._broken = None
-            tell([waiting for waiting in group if waiting.kind not in _WORK], "durable")
-            for waiting, result in zip(works, done, strict=True):
-                tell([waiting], result)
+            for one in group:
+                self._commit([one])
 
     def _spool(self, group: list[Waiting], backlog: Backlog, fault: str) -> None:
         """Rows can wait; of other work, callers must know now what came of it."""
@@ -290,7 +294,3 @@ class RequestLog:
         while not self._ended.wait(_WATCH_EVERY_S):
             self._store.cut_if_late()
             self._upkeep.store.cut_if_late()
-
-
-def _nothing(_: Any) -> None:
-    pass
