@@ -19,7 +19,7 @@ REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Reply:
-    """It is held until `release`; of a stream, only the last piece is, and its first waits for `begin_stream`."""
+    """It is held until `release`; of a stream, only its last event is, and its first waits for `begin_stream`."""
 
     def __init__(self, entry: Entry, send: Send, begin_stream: Callable[[Entry], Awaitable[Place]]) -> None:
         self.entry, self._send, self._begin_stream = entry, send, begin_stream
@@ -36,21 +36,21 @@ class Reply:
         body = message.get("body", b"")
         self.entry.response_bytes += len(body)
         self.ended = not message.get("more_body", False)
-        if self.entry.stream and body:
+        if self.entry.stream and not self.entry.stream_summary:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        elif not self.entry.stream:
+        else:
             self._body += body
 
     async def refuse(self, refused: Refusal) -> None:
         """A problem document in place of what is held, or as one more event of a stream that has begun."""
         entry = self.entry
         entry.failed(refused.code)
+        self._body.clear()
         if entry.stream:
             entry.stream = "failed"
             data = json.dumps(refused.problem(entry.request_id).model_dump(exclude_none=True))
             await self.send({"type": "http.response.body", "body": format_sse_event(event="error", data_str=data)})
             return
-        self._body.clear()
         entry.response_bytes = 0
         response = refused.response(entry)
         await self.send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
@@ -85,7 +85,7 @@ class Reply:
     async def release(self) -> None:
         """Let the rest go; nothing, where the client left before the application had begun to answer."""
         if self.entry.stream:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._send({"type": "http.response.body", "body": bytes(self._body), "more_body": False})
         elif self._start:
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": bytes(self._body)})

@@ -141,6 +141,7 @@ def test_a_stream_whose_end_cannot_be_recorded_says_so_and_is_recorded_later(
         proxy.hold()
         answer.read()
     assert "log_unavailable" in answer.text
+    assert "event: done" not in answer.text
     proxy.flows.set()
     until(lambda: row(engine, answer.headers["x-request-id"]).stream == "failed")
     assert row(engine, answer.headers["x-request-id"]).error_code == "log_unavailable"
