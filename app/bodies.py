@@ -1,9 +1,14 @@
 """Bodies of requests: read whole, within their bounds, and handed on."""
 
+import asyncio
+from contextlib import suppress
+
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from app.errors import BodyTooLarge
+
+_LET_BY_S = 5.0
 
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, most_bytes: int) -> bytes:
@@ -21,6 +26,15 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most_bytes: i
             raise BodyTooLarge(most_bytes)
         more = message.get("more_body", False)
     return bytes(body)
+
+
+async def let_by(receive: Receive) -> None:
+    """Drops what still comes, for a few seconds: a connection that is closed with bytes unread is reset, and takes the answer
+    away from a caller who sends all before he reads (RFC 9112, 9.6)."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LET_BY_S):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def again(body: bytes, receive: Receive) -> Receive:

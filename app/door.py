@@ -10,7 +10,7 @@ Without keys (GATEHOUSE_AUTH=off) all but what is switched off is open.
 """
 
 from limits import parse
-from starlette.datastructures import URL
+from starlette.datastructures import URL, Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope as Connection
 
@@ -120,16 +120,12 @@ def _needed(path: str) -> Scope | None:
 
 def _given_key(connection: Connection) -> str:
     """Of `Authorization: Bearer KEY`, else of `X-API-Key: KEY`. Raises Unauthenticated if neither is there."""
-    fields: list[tuple[bytes, bytes]] = connection["headers"]
-    other = None
-    for name, value in fields:
-        if name == b"authorization":
-            scheme, _, key = value.decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer":
-                raise Unauthenticated("the field Authorization has another scheme than Bearer", given=False)
-            return key.strip()
-        if name == b"x-api-key":
-            other = value.decode("latin-1")
-    if other is None:
-        raise Unauthenticated("an API key is needed, as `Authorization: Bearer KEY` or `X-API-Key: KEY`", given=False)
-    return other
+    fields = Headers(scope=connection)
+    scheme, _, key = fields.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    if (other := fields.get("x-api-key")) is not None:
+        return other
+    if scheme:  # a proxy's, perhaps
+        raise Unauthenticated("the field Authorization has another scheme than Bearer", given=False)
+    raise Unauthenticated("an API key is needed, as `Authorization: Bearer KEY` or `X-API-Key: KEY`", given=False)

@@ -78,7 +78,8 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["/texts/0: Input should be a valid string (got 5)"])
     instance: str = Field(
-        description="Where the stored record is.", examples=["/v1/requests/0199f0c2-0000-7000-8000-000000000000"]
+        description="Where the stored record is, if it is of a path that is logged.",
+        examples=["/v1/requests/0199f0c2-0000-7000-8000-000000000000"],
     )
     code: str = Field(description="A stable word to switch on.", examples=["invalid_request"])
     request_id: str = Field(examples=["0199f0c2-0000-7000-8000-000000000000"])
@@ -203,10 +204,19 @@ def _refusal_within(error: Exception) -> Refusal:
             return Refusal(422, "invalid_request", "the body is no JSON")
         case HTTPException():
             code = CODES.get(error.status_code, "http_error")
-            return Refusal(error.status_code, code, error.detail, headers=dict(error.headers or {}))
+            return Refusal(error.status_code, code, error.detail, headers=_headers(error))
         case _:
             detail = "the service failed; its log has the reason under this request id"
             return Refusal(500, "internal_error", detail)
+
+
+def _headers(error: HTTPException) -> dict[str, str]:
+    """The framework's; of its routes it names the methods without HEAD, which is answered wherever GET is."""
+    headers = dict(error.headers or {})
+    methods = headers.get("Allow", "").split(", ")
+    if "GET" in methods and "HEAD" not in methods:
+        headers["Allow"] = ", ".join([*methods, "HEAD"])
+    return headers
 
 
 def install(app: FastAPI) -> None:

@@ -9,15 +9,12 @@ import sys
 from ipaddress import ip_address
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
 from app.settings import Settings
 from app.unread import Unread
 
 if sys.platform != "win32":
     import resource
 
-_MOST_HEAD_BYTES = 65_536
 _SWEEPS_A_TIMEOUT = 10
 _FILES_FOR_THE_REST = 128  # of the files that a process may hold open: the database, the models, the program itself
 
@@ -87,70 +84,8 @@ class Idle:
             loop.call_later(self._timeout_s / _SWEEPS_A_TIMEOUT, self._sweep, loop)
 
 
-# Any: uvicorn's two protocols have in common what is used here, but no class that says so.
-_Protocol: Any = AutoHTTPProtocol
-
-
-class Connection(_Protocol):  # type: ignore[misc]
-    """uvicorn's own protocol, whichever it has, that also says when it is idle. The lifespan makes the Idle it says it to."""
-
-    _in_head = False
-    _head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._idle: Idle = self.app_state["idle"]
-        self._under_way: set[Any] = set()
-        self._idle.made(self)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._idle.end(self)
-        self._idle.unread.forget(self)
-        for cycle in self._under_way:  # uvicorn tells only the latest of those that came one upon another
-            cycle.disconnected = True
-            cycle.message_event.set()
-        super().connection_lost(error)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._idle.end(self)
-        elif self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MOST_HEAD_BYTES:
-                self.transport.close()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._under_way = {cycle for cycle in self._under_way if not cycle.response_complete}
-        self._idle.unread.watch(self)
-        if self.cycle.response_complete and not self.transport.is_closing():
-            self._idle.begin(self)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._idle.unread.watch(self)
-
-    def resume_writing(self) -> None:
-        """When a connection is ended, uvloop says that of what it threw away: who waits is woken by `connection_lost`."""
-        if not self.transport.is_closing():
-            super().resume_writing()
-
-    # What httptools calls, which sets no limit to a head; h11 has one, of 16 KiB, and does not call these.
-
-    def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-        if self.cycle is not None:
-            self._under_way.add(self.cycle)
-
-
 # By its name, which other processes understand, too.
-OPTIONS: dict[str, Any] = {"http": f"{__name__}:{Connection.__name__}", "ws": "none", "server_header": False}
+OPTIONS: dict[str, Any] = {"http": "app.connection:Connection", "ws": "none", "server_header": False}
 """What `uvicorn.Config` is to be told beyond its defaults."""
 
 

@@ -94,10 +94,20 @@ class Application(FastAPI):
         return CORSMiddleware(
             ledger,
             allow_origins=self._settings.cors_origin_names,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Client-Request-Id"],
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "Inference-Header-Content-Length",
+                "traceparent",
+                "tracestate",
+                "X-API-Key",
+                "X-Client-Request-Id",
+            ],
             expose_headers=[
                 "Idempotent-Replayed",
+                "Inference-Header-Content-Length",
                 "RateLimit",
                 "RateLimit-Policy",
                 "Retry-After",

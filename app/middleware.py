@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import access_line
-from app.bodies import again, read_body
+from app.bodies import again, let_by, read_body
 from app.deadlines import Deadlines
 from app.door import RECORDS, Door
 from app.entry import Entry
-from app.errors import BodyTimeout, Refusal, refusal
+from app.errors import BodyTimeout, BodyTooLarge, Refusal, refusal
 from app.gate import Gate
 from app.house import House
 from app.idempotency import (
@@ -95,7 +95,7 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 - refused before any work
             await reply.refuse(_refused(error, entry))
             await self._finish(scope, reply)
-            await reply.release()
+            await reply.release(partial(let_by, receive) if isinstance(error, BodyTooLarge) else None)
             return
         if before:
             await reply.replay(before)

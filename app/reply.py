@@ -82,12 +82,19 @@ class Reply:
         if self._start:
             self._start["headers"].append(_marked(place))
 
-    async def release(self) -> None:
-        """Let the rest go; nothing, where the client left before the application had begun to answer."""
+    async def release(self, before_end: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Let the rest go; nothing, where the client left before the application had begun to answer.
+
+        `before_end` is done when all is sent and the connection not yet closed, if it is to be.
+        """
         if self.entry.stream:
             await self._send({"type": "http.response.body", "body": bytes(self._body), "more_body": False})
         elif self._start:
             await self._send(self._start)
+            if before_end:
+                await self._send({"type": "http.response.body", "body": bytes(self._body), "more_body": True})
+                self._body.clear()
+                await before_end()
             await self._send({"type": "http.response.body", "body": bytes(self._body)})
 
     async def _begin(self, message: Message) -> None:

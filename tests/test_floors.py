@@ -47,6 +47,7 @@ FLOORS = {
     "app.access_line": 2,
     "app.bodies": 2,
     "app.bulk": 2,
+    "app.connection": 2,
     "app.door": 2,
     "app.entry": 2,
     "app.errors": 2,

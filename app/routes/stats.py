@@ -1,5 +1,6 @@
 """GET /v1/stats."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -19,10 +20,13 @@ _MOST_HOURS = 366 * 24
 
 
 def _no_number(given: Any) -> Any:
-    """Pydantic would take a number for the seconds since 1970, which nobody means by a date."""
+    """Pydantic would take a number for the seconds since 1970, which nobody means by a date.
+
+    A plus in an address is a space, and most who write 12:00:00+01:00 there mean a plus.
+    """
     if isinstance(given, str) and "-" not in given[1:]:
-        raise ValueError("allowed is a time such as 2026-01-31T12:00:00+01:00")
-    return given
+        raise ValueError("allowed is a time such as 2026-01-31T12:00:00Z")
+    return re.sub(r"(T.*) (\d\d:?\d\d)$", r"\1+\2", given) if isinstance(given, str) else given
 
 
 _TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})

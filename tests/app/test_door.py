@@ -72,6 +72,12 @@ def test_without_a_key_nothing_of_the_interface_is_open(closed: httpx.Client, ma
     refused(closed.get("/nothing"), 401, "unauthenticated")
 
 
+def test_a_key_beside_a_proxy_s_own_credentials_is_found(closed: httpx.Client, make: Make) -> None:
+    basic, (_, _, key) = {"Authorization": "Basic abc"}, make("predict")["Authorization"].partition(" ")
+    assert closed.get("/v1/models", headers={**basic, "X-API-Key": key}).status_code == 200
+    refused(closed.get("/v1/models", headers=basic), 401, "unauthenticated")
+
+
 def test_orchestrators_need_no_key(closed: httpx.Client) -> None:
     assert closed.get("/livez").json() == {"status": "alive"}
     assert closed.get("/readyz").json() == {"status": "ready"}
@@ -240,7 +246,7 @@ def test_other_origins_are_told_nothing_unless_they_are_named(client: httpx.Clie
     refused(answer, 401, "unauthenticated")
     assert answer.headers["access-control-allow-origin"] == "https://page.example"
     assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,traceparent"}
     assert named.options("/v1/sentiment", headers={**origin, **asks}).status_code == 200
     other = {"Origin": "https://other.example"}
     assert named.options("/v1/sentiment", headers={**other, **asks}).status_code == 400

@@ -94,8 +94,8 @@ def test_a_refused_body_is_an_answer_that_is_sent_again(serve: Serve, off: Setti
     assert client.get(f"/v1/requests/{again.headers['x-request-id']}").json()["error_code"] == "invalid_request"
 
 
-def test_bytes_of_the_open_inference_protocol_are_sent_again_as_they_were(serve: Serve, off: Settings) -> None:
-    client = serve(off)
+def test_bytes_of_the_open_inference_protocol_are_sent_again_as_they_were(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"log_payloads": "on"}))
     body = {
         **examples.OPEN_INFERENCE["sentiment"]["value"],
         "outputs": [{"name": "probability", "parameters": {"binary_data": True}}],
@@ -104,6 +104,9 @@ def test_bytes_of_the_open_inference_protocol_are_sent_again_as_they_were(serve:
     assert first.status_code == 200
     check_replayed(again, first)
     assert again.headers["inference-header-content-length"] == first.headers["inference-header-content-length"]
+    records = [client.get(f"/v1/requests/{answer.headers['x-request-id']}").json() for answer in (first, again)]
+    assert records[0]["outputs"]["outputs"][0]["name"] == "probability"
+    assert (records[1]["inputs"], records[1]["outputs"]) == (records[0]["inputs"], None)
 
 
 def test_a_key_is_for_one_request(serve: Serve, database: Settings) -> None:

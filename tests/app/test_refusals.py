@@ -4,6 +4,8 @@ import json
 import re
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -146,7 +148,9 @@ def test_json_without_its_content_type_is_told_so(client: httpx.Client) -> None:
     ],
 )
 def test_what_is_not_there_is_said_so(standing: httpx.Client, method: str, path: str, status: int, code: str) -> None:
-    check_problem(standing.request(method, path), status, code, standing)
+    answer = standing.request(method, path)
+    check_problem(answer, status, code, standing)
+    assert answer.headers.get("allow") == {"/v1/sentiment": "POST", "/v1/models": "GET, HEAD"}.get(path)
 
 
 @pytest.mark.parametrize("given", [b"", b"x" * 129, b"caf\xe9", b"tab\there"])
@@ -169,6 +173,16 @@ def test_a_body_over_the_limit_is_refused_by_its_declared_length_without_reading
         connection.sendall(head.encode())
         answer = connection.makefile("rb").readline()
     assert b" 413 " in answer
+
+
+def test_who_sends_all_before_he_reads_is_told_that_it_is_too_much(serve: Serve, settings: Settings) -> None:
+    client = serve(settings.model_copy(update={"max_body_bytes": 2048}))
+    for _ in range(10):
+        request = urllib.request.Request(f"{client.base_url}/v1/sentiment", b"x" * 5_000_000)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        with refused.value as answer:
+            assert (answer.code, json.load(answer)["code"]) == (413, "body_too_large")
 
 
 def test_a_body_over_the_limit_is_refused_when_it_comes_in_pieces(

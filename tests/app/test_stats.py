@@ -78,6 +78,12 @@ def test_requests_are_counted_by_task_and_status_with_their_latency(log: Engine,
     assert sum(count["requests"] for count in told(hours=72)["requests"] if count["task"] == "sentiment") == 153
 
 
+def test_a_plus_that_is_not_escaped_is_no_space(standing: httpx.Client) -> None:
+    answer = standing.get("/v1/stats?since=2026-01-31T12:00:00+01:00&until=2026-01-31T13:00:00%2B01:00").json()
+    assert (answer["since"], answer["until"]) == ("2026-01-31T11:00:00Z", "2026-01-31T12:00:00Z")
+    assert standing.get("/v1/stats?since=2026-01-31 12:00&until=2026-02-01").json()["since"] == "2026-01-31T12:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
