@@ -96,7 +96,8 @@ def serve(
         )
 
 
-@app.command("migrate")
+# A step down looks like an option.
+@app.command("migrate", context_settings={"ignore_unknown_options": True})
 def migrate_command(
     revision: Annotated[str, typer.Argument(help="`head`, `base`, one of those between, or a step such as -1.")] = "head",
     url: UrlOption = None,
@@ -161,8 +162,10 @@ def predict_music(
 
     predictor = _predictor(models, "music")
     prompt = prompt.replace("\\n", "\n")
-    typer.echo(prompt, nl=False)
-    for text in predictor.task.continuation(predictor.run, prompt, Sampling(max_characters, temperature, top_p, seed)):
+    continuation = predictor.task.continuation(predictor.run, prompt, Sampling(max_characters, temperature, top_p, seed))
+    first = next(continuation, "")  # a prompt that cannot be gone on with is refused here
+    typer.echo(prompt + first, nl=False)
+    for text in continuation:
         typer.echo(text, nl=False)
     typer.echo()
 

@@ -3,6 +3,7 @@
 They have the columns of the public data sets, so that `gatehouse train` reads them as it reads those.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic_core import from_json
 from sqlalchemy import Engine
 
-from app.bulk.outputs import Record, output_for
+from app.bulk.outputs import Record, check_place, output_for
 from app.bulk.rows import Kind
 from app.log_export import rows
 from app.log_rows import Selection
@@ -38,8 +39,8 @@ class Made:
 
 @dataclass(frozen=True)
 class Kept:
-    """`items` gives what was asked of each item, from a row of the log; `records`, the file's rows for one of them, from its
-    number in the file and what was said of it."""
+    """`items` gives what was asked of each item, from a row of the log; `records`, the file's rows for one of them, from a
+    number that no other item has and what was said of it."""
 
     columns: dict[str, Kind]
     items: Callable[[Row], list[Any]]
@@ -50,6 +51,7 @@ def make_training_file(engine: Engine, task: str, selection: Selection, output: 
     """Writes `output`, which appears whole at the end. Raises ValueError if it would be empty, BulkError."""
     kept, made, parts = KEPT[task], Made(), list[Path]()
     form = output_for(output, kept.columns)
+    check_place(output)
     with TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.name}.") as folder:
         for number, batch in enumerate(rows(engine, selection)):
             parts.append(Path(folder) / f"{number:08d}")
@@ -74,7 +76,12 @@ def _records(kept: Kept, row: Row, made: Made) -> Iterator[Record]:
     made.requests += 1
     for item, said in sorted(row["feedback"].items(), key=lambda pair: int(pair[0])):
         made.items += 1
-        yield from kept.records(made.items, items[int(item)], said)
+        yield from kept.records(_number(f"{row['request_id']} {item}"), items[int(item)], said)
+
+
+def _number(name: str) -> int:
+    """Below 2^53, which a float holds, too; by chance no file's own, as those count from 1."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 11
 
 
 def _strings(row: Row) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import JSON, Boolean, Engine, Float, Integer, select
 
 from app.bulk.arrow import pyarrow
+from app.bulk.outputs import check_place
 from app.log_rows import Selection, walk
 from app.request_record import RequestRecord, UtcDateTime
 
@@ -64,7 +65,11 @@ def write_parquet(batches: Iterable[list[Row]], file: BinaryIO) -> int:
 
 @contextmanager
 def appearing(path: Path) -> Iterator[BinaryIO]:
-    """A file that has its name only when it is whole and on the disk; before, it lies beside it as NAME.new."""
+    """A file that has its name only when it is whole and on the disk; before, it lies beside it as NAME.new.
+
+    Raises BulkError where there can be no such file.
+    """
+    check_place(path)
     new = path.with_name(path.name + ".new")
     try:
         with new.open("wb") as file:

@@ -16,7 +16,9 @@ DEFAULT_MODELS = Path("models")
 @models_commands.command("list")
 def list_models(models: ModelsOption = DEFAULT_MODELS) -> None:
     """Every bundle, the served ones marked with *, damaged ones with what is wrong."""
-    for folder in _folders(models):
+    if not (folders := _folders(models)):
+        raise BundleError(f"{models}: no bundle in it" if models.is_dir() else f"{models}: no such folder")
+    for folder in folders:
         try:
             manifest = read_bundle(folder).manifest
             size_mb = (folder / "model.onnx").stat().st_size / 1e6

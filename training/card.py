@@ -13,26 +13,20 @@ _WHAT = {
         "word. They share the words they know, the width of word vectors and the number of units, and no weight."
     ),
 }
-_DATA = {
+_HOW = {
     "sentiment": (
-        "Large Movie Review Dataset (Maas et al. 2011): labelled training half, and the unlabelled reviews: as plain text to "
-        "pretrain on, and with the labels that teachers gave them, where the recipe names "
-        "teachers. Validation reviews belong to movies of which no review was learned from."
+        "Validation texts belong to movies, or whatever the data group them by, of which no text was learned from. Unlabelled "
+        "texts, where there are any, are read as plain text to pretrain on, and with the labels that teachers gave "
+        "them, where the recipe names teachers."
     ),
     "rainfall": (
-        "Hours of *How Much Did It Rain? II* (Kaggle 2015). Hours with a gauge of 73 mm or more are clogged or broken "
+        "Hours with a gauge of 73 mm or more are clogged or broken "
         "gauges and are neither learned from nor counted in `mae_mm`, only in `all_mae_mm`. Where the recipe names a "
-        "teacher, hours generated from these and labelled by the competition winner's "
-        "networks, which have seen all of them, the held-out ones too."
+        "teacher, hours generated from these and labelled by the networks that won *How Much Did It Rain? II* (Kaggle 2015), "
+        "which have seen all of that competition's hours, the held-out ones too."
     ),
-    "music": (
-        "Traditional tunes in ABC notation: O'Neill's, Ryan's Mammoth Collection, Aird's Airs, the Nottingham database, "
-        "Irish sessions and others. Tunes that begin alike stay in one split."
-    ),
-    "cells": (
-        "Large Movie Review Dataset (Maas et al. 2011), labelled training half. Validation reviews belong to movies of which "
-        "no review was learned from."
-    ),
+    "music": "Tunes that begin alike stay in one split.",
+    "cells": "Validation texts belong to movies, or whatever the data group them by, of which no text was learned from.",
 }
 _NOT_FOR = {
     "sentiment": (
@@ -51,8 +45,8 @@ _NOT_FOR = {
 }
 
 
-def card(manifest: dict[str, Any], recipe: Recipe) -> str:
-    """Markdown."""
+def card(manifest: dict[str, Any], recipe: Recipe, about: str) -> str:
+    """Markdown. `about` says where the data come from; nothing else here knows."""
     task, data = manifest["task"], manifest["data"]
     shape = recipe.model
     cell = "RNN, LSTM and GRU, each of" if recipe.cell == "all" else f"{recipe.cell.upper()},"
@@ -70,7 +64,9 @@ def card(manifest: dict[str, Any], recipe: Recipe) -> str:
 
 ## Trained on
 
-{_DATA[task]}
+`{data["source"]}`: {about or "where it comes from was not said."}
+
+{_HOW[task]}
 
 {data["kept"]} {data["unit"]} used, rejected: {rejected}. Split by group with seed {data["split_seed"]}: {sizes}.
 

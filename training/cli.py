@@ -71,6 +71,7 @@ def train_command(
     data: DataOption = None,
     runs: RunsOption = Path("runs"),
     models: ModelsOption = Path("models"),
+    about: Annotated[str, typer.Option(help="Where the data come from, for the bundle's card.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run of this recipe.")] = False,
     dry_run: Annotated[
         bool,
@@ -87,7 +88,7 @@ def train_command(
     path = recipe or RECIPES / f"{_DEFAULT_RECIPES[task]}.toml"
     if (found := read_recipe(path).task) != task:
         raise RecipeError(f"{path} is a recipe for {found}, not for {task}")
-    folder = train(path, _data(task, data), runs, models, fresh=fresh, dry_run=dry_run)
+    folder = train(path, _data(task, data), runs, models, about=about, fresh=fresh, dry_run=dry_run)
     typer.echo(f"sealed {folder}")
 
 
@@ -101,10 +102,10 @@ def evaluate_command(
     models: ModelsOption = Path("models"),
 ) -> None:
     """Score a bundle's graph, as it is served, on real data."""
-    from app.bundle import current_folder, read_bundle
+    from app.bundle import current_folder, read_bundle, version_folder
     from training.train import evaluate
 
-    folder = models / task / version if version else current_folder(models, task)
+    folder = version_folder(models, task, version) if version else current_folder(models, task)
     scores = evaluate(read_bundle(folder), _data(task, data), part, runs)
     typer.echo(f"{folder.name} on {part}")
     for name, value in scores.items():

@@ -91,8 +91,13 @@ def session_run(graph: onnx.ModelProto, threads: int = 0) -> Run:
     return run
 
 
-def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet, best: Checkpoint, models: Path) -> Path:
-    """Seal the network as models/<task>/<version>; the folder. Raises ExportError before anything is written."""
+def export(
+    learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet, best: Checkpoint, models: Path, about: str = ""
+) -> Path:
+    """Seal the network as models/<task>/<version>; the folder. `about` the data, for the card.
+
+    Raises ExportError before anything is written.
+    """
     network = network.cpu()
     task = _task(learner, recipe, learner.settings)
     torch_run = as_run(network, next(network.parameters()).device)
@@ -127,7 +132,7 @@ def export(learner: Learner, recipe: Recipe, recipe_text: str, network: TaskNet,
         learner.asset.file: asset,
         "golden.json": _json(golden),
         "recipe.toml": recipe_text.encode(),
-        "card.md": card(manifest, recipe).encode(),
+        "card.md": card(manifest, recipe, about).encode(),
     }
     return seal_bundle(models, manifest, files)
 

@@ -32,7 +32,9 @@ def held(run: Path) -> Iterator[None]:
 
 
 def keep_recipe(run: Path, text: str) -> None:
-    """Raises RecipeError if the run was begun with another."""
+    """Raises RecipeError if the run was begun with another: if that came further than reading its data."""
+    if {path.name for path in run.glob("*")} <= {"lock", "recipe.toml", "hours"}:
+        (run / "recipe.toml").unlink(missing_ok=True)
     _keep(run / "recipe.toml", text, "another recipe")
 
 

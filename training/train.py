@@ -14,6 +14,7 @@ from app.bundle import ModelBundle, set_current
 from app.tasks.reference import Reference, references_of
 from training.curves import plot_curves
 from training.data.report import DataError
+from training.data.splits import TooFew
 from training.export import examples_of, export, session_run
 from training.learners.cells import CellsLearner
 from training.learners.learner import Learner, Scores
@@ -34,11 +35,13 @@ LEARNERS: dict[str, Callable[[Recipe, Path, Path, Any], Learner]] = {
 }
 
 
-def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: bool = False, dry_run: bool = False) -> Path:
+def train(
+    recipe_path: Path, data: Path, runs: Path, models: Path, *, about: str = "", fresh: bool = False, dry_run: bool = False
+) -> Path:
     """Train by the recipe and seal the bundle; its folder. A run that was killed goes on where it was.
 
-    `fresh` starts anew, with what other recipes share (pretraining, teachers) kept; `dry_run` does one batch of everything but
-    that, and touches neither the run nor `models`.
+    `about` says in the card where the data come from; `fresh` starts anew, with what other recipes share (pretraining,
+    teachers) kept; `dry_run` does one batch of everything but that, and touches neither the run nor `models`.
     Raises RecipeError, DataError or ExportError.
     """
     recipe, text = read_recipe(recipe_path), recipe_path.read_text("utf-8")
@@ -58,12 +61,15 @@ def train(recipe_path: Path, data: Path, runs: Path, models: Path, *, fresh: boo
             _clear(run)
         keep_recipe(run, text)
         log.info("run folder %s, device %s", run, device_here())
-        learner = LEARNERS[recipe.task](recipe, data, run, None)
+        try:
+            learner = LEARNERS[recipe.task](recipe, data, run, None)
+        except TooFew as error:
+            raise DataError(f"{data}: {error}: the recipe says how many go to these") from error
         log.info("%s; split %s", learner.sets.report, learner.sets.splits.sizes())
         network, best = fit(learner, recipe, run, one_batch=dry_run)
         plot_curves(run / "log.jsonl", run / "curves.png", learner.primary)
         learner.calibrate(as_run(network, device_here()))
-        folder = export(learner, recipe, text, network, best, models)
+        folder = export(learner, recipe, text, network, best, models, about)
         set_current(models, recipe.task, folder.name)
     return folder
 
@@ -72,7 +78,7 @@ def evaluate(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Scores:
     """Score a bundle's graph on `validation` or `test` as the recipe splits the data, or on `all` of it."""
     with learner_of(bundle, data, which, runs) as learner:
         if not len(examples := examples_of(learner, which)):
-            raise DataError(f"{data}: by the bundle's recipe no item of it is in the part {which!r}")
+            raise DataError(f"{data}: by the bundle's recipe no item of it is in the part {str(which)!r}")
         return learner.score(session_run(onnx.load_from_string(bundle.graph)), examples)
 
 
@@ -90,7 +96,10 @@ def learner_of(bundle: ModelBundle, data: Path, which: str, runs: Path) -> Itera
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation_items": 0, "test_items": 0})})
     runs.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runs) as work:
-        learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)
+        try:
+            learner = LEARNERS[recipe.task](recipe, data, Path(work), bundle.asset)
+        except TooFew as error:
+            raise DataError(f"{data}: {error}, by the bundle's recipe: all of them are the part 'all'") from error
         learner.settings.update(bundle.manifest.settings)
         yield learner
 

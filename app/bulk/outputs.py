@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from app.bulk.arrow import pyarrow
-from app.bulk.rows import Kind, known_format
+from app.bulk.rows import BulkError, Kind, known_format
 
 Record = tuple[Any, ...]
 """A row of the output: a value for each column, None where there is none."""
@@ -32,6 +32,12 @@ class Output(ABC):
     @abstractmethod
     def join(self, parts: Sequence[Path], path: Path) -> None:
         """The whole file."""
+
+
+def check_place(path: Path) -> None:
+    """Raises BulkError where no file can have this name."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BulkError(f"{path}: {'a folder' if path.is_dir() else 'its folder is not there'}, allowed is a file's name")
 
 
 def output_for(path: Path, columns: Mapping[str, Kind]) -> Output:

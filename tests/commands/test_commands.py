@@ -43,6 +43,12 @@ def test_models_are_listed_and_the_served_ones_marked(gatehouse: Command, tiny_m
     ]
 
 
+def test_a_folder_without_bundles_is_told_from_one_that_is_not_there(gatehouse: Command, tmp_path: Path) -> None:
+    assert gatehouse("models", "list", "--models", "none")[::2] == (1, "error: none: no such folder\n")
+    (tmp_path / "none").mkdir()
+    assert gatehouse("models", "list", "--models", "none")[::2] == (1, "error: none: no bundle in it\n")
+
+
 def test_verifying_says_which_bundle_is_bad_and_fails(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
     assert gatehouse("models", "verify", "--models", tiny_models)[0] == 0
     (tmp_path / "models" / "music" / "20200101-rnn-000000").mkdir(parents=True)
@@ -105,6 +111,9 @@ def test_predictions_without_a_server(gatehouse: Command, tiny_models: Path, tmp
     _, out, _ = gatehouse("predict", "music", "X:1\\nK:G\\n", "--max-characters", 5, "--models", tiny_models)
     assert out.startswith("X:1\nK:G\n")
     assert len(out) <= len("X:1\nK:G\n") + 6
+    code, out, err = gatehouse("predict", "music", "é", "--models", tiny_models)
+    assert (code, out) == (1, "")
+    assert "'é'" in err
 
 
 def test_a_bad_file_and_a_missing_model_end_with_one_line(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
@@ -152,6 +161,7 @@ def test_a_database_ahead_of_the_code_is_told_from_one_behind(gatehouse: Command
 def test_the_database_is_migrated_up_and_down(gatehouse: Command, tmp_path: Path) -> None:
     assert re.fullmatch(r"the database is at 0\d{3}\n", gatehouse("migrate")[1])
     assert (tmp_path / "gatehouse.db").exists()
+    assert re.fullmatch(r"the database is at 0\d{3}\n", gatehouse("migrate", "-1", "--url", "sqlite:///gatehouse.db")[1])
     assert gatehouse("migrate", "base")[1] == "the database is at base\n"
     assert "no revision 'nonsense' from here; allowed are base, " in gatehouse("migrate", "nonsense")[2]
 

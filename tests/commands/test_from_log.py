@@ -66,7 +66,10 @@ def test_hours_with_a_gauge_are_written_scan_by_scan(gatehouse: Command, setting
     asked = examples.OPEN_INFERENCE["rainfall"]["value"]
     store(log, 8, task="rainfall", inputs=asked, path="/v2/models/rainfall/infer", feedback={"0": {"rain_mm": 1}})
     _, rows = written(gatehouse, settings, "hours.parquet", "rainfall")
-    assert [(row["Id"], row["Expected"]) for row in rows] == [(1, 0.0)] * 3 + [(2, 2.5)] * 3 + [(3, 1.0)] * 3
+    assert [row["Expected"] for row in rows] == [0.0] * 3 + [2.5] * 3 + [1.0] * 3
+    numbers = [row["Id"] for row in rows]
+    assert numbers == [number for number in dict.fromkeys(numbers) for _ in range(3)]
+    assert all(1_000_000 < number < 2**53 for number in numbers)  # behind another file they meet no number of its own
     assert list(rows[0]) == ["Id", "minutes_past", "radardist_km", *MEASUREMENTS, "Expected"]
     for row, scan in zip(rows, [*HOUR["scans"]] * 3, strict=True):
         assert {name: row[name] for name in scan} == scan
@@ -89,6 +92,8 @@ def test_without_anything_to_write_there_is_no_file(gatehouse: Command, settings
         assert code == 1
         assert said in wrong
         assert not Path(output).exists()
+    code, _, wrong = gatehouse("data", "from-log", "no/x.csv", "--task", "sentiment", "--url", settings.database_url)
+    assert (code, wrong) == (1, "error: no/x.csv: its folder is not there, allowed is a file's name\n")
 
 
 def reviews(number: int) -> tuple[str, str]:

@@ -160,6 +160,7 @@ def _bytes_of(folder: Path) -> bytes:
 
 REFUSED: list[tuple[tuple[Any, ...], str]] = [
     (("export", "log.csv"), "log.csv: the name ends with '.csv', allowed are .jsonl, .parquet"),
+    (("export", "no/log.jsonl"), "no/log.jsonl: its folder is not there, allowed is a file's name"),
     (
         ("export", "--since", "yesterday"),
         "--since 'yesterday' is no time, allowed are 2026-01-31 and 2026-01-31T12:00:00+01:00",

@@ -1,5 +1,6 @@
 """From recipe to sealed bundle: every cell and task, every shipped recipe, resuming, early stopping."""
 
+import csv
 import json
 import math
 import re
@@ -80,6 +81,43 @@ def test_both_precisions_are_measured_and_named_in_the_card(tmp_path: Path, tiny
         for part in ("validation", "test"):
             assert f"{precision}_{part}_accuracy" in bundle.manifest.metrics
             assert f"| {precision}_{part}_accuracy |" in bundle.card
+
+
+def test_the_card_says_of_the_data_what_was_said_and_nothing_else(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written
+) -> None:
+    path, source = recipe("rainfall"), tiny_sources["rainfall"]
+    for said, told in (("", "where it comes from was not said."), ("Gauges of ours, 2026.", "Gauges of ours, 2026.")):
+        folder = train(path, source, tmp_path / "runs", tmp_path / f"models{said[:1]}", about=said)
+        assert f"\n## Trained on\n\n`{source.name}`: {told}\n" in read_bundle(folder).card
+
+
+def test_a_run_that_failed_at_its_data_does_not_hold_its_recipe(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written
+) -> None:
+    path = recipe("sentiment")
+    first = path.read_text()
+    path.write_text(re.sub(r"validation_items = \d+", "validation_items = 100000", first))
+    with pytest.raises(DataError, match=r": of \d+ items in \d+ groups none is left to train on after 100000 for validation"):
+        train(path, tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
+    path.write_text(first)
+    train(path, tiny_sources["sentiment"], tmp_path / "runs", tmp_path / "models")
+
+
+@pytest.mark.parametrize(("task", "said"), [("sentiment", "have one label"), ("rainfall", "have a gauge of 0 mm")])
+def test_what_is_the_same_for_all_is_not_learned(
+    tmp_path: Path, tiny_sources: dict[str, Path], recipe: Written, task: str, said: str
+) -> None:
+    source, data = tiny_sources[task], tmp_path / "same.csv"
+    rows = list(csv.DictReader(source.read_text().splitlines()))
+    with data.open("w", newline="") as file:
+        out = csv.DictWriter(file, list(rows[0]))
+        out.writeheader()
+        out.writerows(
+            {**row, **{k: v for k, v in {"Expected": "0", "sentiment": "positive"}.items() if k in row}} for row in rows
+        )
+    with pytest.raises(DataError, match=f"{said}, so there is nothing to tell apart"):
+        train(recipe(task), data, tmp_path / "runs", tmp_path / "models")
 
 
 def test_int8_that_costs_too_much_is_not_kept(
@@ -261,7 +299,7 @@ def test_all_of_data_that_hold_one_group_is_scored(tmp_path: Path, tiny_models: 
     path.write_text("review,sentiment\nbad dull,negative\nbad dull,negative\n")
     bundle = read_bundle(current_folder(tiny_models, "sentiment"))
     assert evaluate(bundle, path, "all", tmp_path / "runs")["log_loss"] > 0
-    with pytest.raises(ValueError, match="leave none to train on"):
+    with pytest.raises(ValueError, match="none is left to train on"):
         evaluate(bundle, path, "validation", tmp_path / "runs")
 
 

@@ -57,7 +57,7 @@ def read_unlabelled(path: Path) -> list[str]:
     if (folder / "unsup.parquet").exists():
         found = _read_columns(folder / "unsup.parquet", {"text"}, {"text": pl.String})
         return found["text"].drop_nulls().to_list()
-    return [file.read_text("utf-8") for file in sorted((folder / "train" / "unsup").glob("*.txt"))]
+    return [_read_text(file) for file in sorted((folder / "train" / "unsup").glob("*.txt"))]
 
 
 def _located(path: Path) -> Path:
@@ -79,6 +79,8 @@ def _checked(rows: Iterator[_Row], report: ReadReport) -> pl.DataFrame:
     report.kept = len(kept)
     if not kept:
         raise DataError(f"no usable review in {report}; expected {FORMATS}")
+    if len(labels := {label for _, label, *_ in kept}) == 1:
+        report.note(f"all are {'positive' if 1 in labels else 'negative'}")
     schema = {"text": pl.String, "label": pl.Int8, "movie": pl.String, "official_test": pl.Boolean}
     return pl.DataFrame(kept, schema=schema, orient="row")
 
@@ -133,11 +135,18 @@ def _read_folder(folder: Path, report: ReadReport) -> Iterator[_Row]:
     for half in ("train", "test"):
         for label in ("pos", "neg"):
             urls = folder / half / f"urls_{label}.txt"
-            movies = urls.read_text("utf-8").splitlines() if urls.exists() else []
+            movies = _read_text(urls).splitlines() if urls.exists() else []
             for file in sorted((folder / half / label).glob("*.txt")):
                 if not (name := _FILE_NAME.fullmatch(file.stem)):
                     report.reject("file name is not NUMBER_RATING.txt")
                     continue
                 number = int(name[1])
                 movie = movies[number] if number < len(movies) else None
-                yield _Row(file.read_text("utf-8"), label, movie, half == "test")
+                yield _Row(_read_text(file), label, movie, half == "test")
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: no UTF-8: {error.reason} at byte {error.start}") from error

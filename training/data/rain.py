@@ -51,7 +51,7 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     """Streams the file into `cache` (a folder, made anew) and opens it from there. Raises DataError.
 
     An hour is rejected whole if one of its rows is malformed, it has more than 60 scans, or its gauge is not a number >= 0.
-    A file in which the rows of an hour do not stand together is refused.
+    Fields beyond those of the header are not read. A file in which the rows of an hour do not stand together is refused.
     """
     source = _source(existing(path, FORMATS))
     report = ReadReport(str(source), "hours")

@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
+class TooFew(ValueError):
+    """The validation and test sets take all items."""
+
+
 @dataclass(frozen=True)
 class Splits:
     """Row numbers of each set, in the order of the data."""
@@ -23,7 +27,7 @@ def split_by_group(groups: Sequence[str], validation: int, test: int, seed: int)
     """Whole groups go to the test set, then to the validation set, until each holds the items asked for.
 
     The order of groups is that of a seeded hash of their names, so it does not depend on the order of the data.
-    Raises ValueError if nothing is left to train on.
+    Raises TooFew if nothing is left to train on.
     """
     members: dict[str, list[int]] = {}
     for row, group in enumerate(groups):
@@ -34,7 +38,10 @@ def split_by_group(groups: Sequence[str], validation: int, test: int, seed: int)
         name = next((name for name, size in wanted.items() if len(sets[name]) < size), "train")
         sets[name].extend(members[group])
     if not sets["train"]:
-        raise ValueError(f"{len(groups)} items in {len(members)} groups leave none to train on after {wanted}")
+        raise TooFew(
+            f"of {len(groups)} items in {len(members)} groups none is left to train on after {validation} for validation "
+            f"and {test} for the test set"
+        )
     return Splits(**{name: sorted(rows) for name, rows in sets.items()})
 
 

@@ -13,6 +13,7 @@ FORMATS = "a .abc file, a folder of them, a .parquet file with a column abc, or 
 
 _NEW_TUNE = re.compile(r"^(?=X:)", re.MULTILINE)
 _FIELD = re.compile(r"^(?:[A-Za-z+]:|%).*$|\"[^\"\n]*\"|![^!\n]*!|\{[^}\n]*\}", re.MULTILINE)
+_TEXT = re.compile(r"^(?!%|[A-Za-z]:)[^\S\n]*\S", re.MULTILINE)
 _NOTES = re.compile(r"[A-Ga-g]")
 # Two settings of one tune agree on their first bars and drift apart later.
 _FAMILY_NOTES = 16
@@ -29,6 +30,9 @@ def read_tunes(path: Path) -> tuple[pl.DataFrame, ReadReport]:
         rows = read_parquet(path, FORMATS)
         if "abc" not in rows.columns:
             raise DataError(f"{path}: no column 'abc', found {rows.columns}; expected {FORMATS}")
+        for name in {"abc", "family"} & {*rows.columns}:
+            if rows[name].dtype not in {pl.String, pl.Null}:
+                raise DataError(f"{path}: column {name} is {rows[name].dtype}, which is no string")
         texts = rows["abc"].to_list()
         families = rows["family"].to_list() if "family" in rows.columns else [None] * len(texts)
     else:
@@ -42,6 +46,8 @@ def read_tunes(path: Path) -> tuple[pl.DataFrame, ReadReport]:
         else:
             kept.append((abc, family or family_of(abc)))
     report.kept = len(kept)
+    if not kept:
+        raise DataError(f"no usable tune in {report}; expected {FORMATS}")
     return pl.DataFrame(kept, schema={"abc": pl.String, "family": pl.String}, orient="row"), report
 
 
@@ -76,6 +82,8 @@ def _split_files(path: Path, report: ReadReport) -> list[str]:
         header, *tunes = _NEW_TUNE.split(_decoded(file, report))
         if re.search(r"^K:", header, re.MULTILINE):
             report.reject("a tune without its number (X:)")
+        elif _TEXT.search(header):
+            report.reject("text before the first tune, which begins with X:")
         texts += tunes
     return texts
 

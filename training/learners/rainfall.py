@@ -225,8 +225,11 @@ class RainfallLearner(RainLearner):
 
 def _check_there_is_something_to_learn(table: HourTable, splits: Splits) -> None:
     """Before hours of training that could not be judged in the end. Raises DataError."""
-    if not any(table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM for row in splits.train):
+    gauges = {float(table.gauge_mm[row]) for row in splits.train if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM}
+    if not gauges:
         raise DataError(f"no training hour has a gauge below {metrics.IMPLAUSIBLE_MM:g} mm")
+    if len(gauges) == 1:
+        raise DataError(f"all training hours have a gauge of {gauges.pop():g} mm, so there is nothing to tell apart")
     plausible = [row for row in splits.validation if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
     if not any(features(table.hour(row))[:, _REF_PRESENT].max() > 0 for row in plausible):
         raise DataError(f"no validation hour has reflectivity and a gauge below {metrics.IMPLAUSIBLE_MM:g} mm")

@@ -57,6 +57,8 @@ class SentimentLearner:
         reviews, report = read_reviews(data)
         texts, labels = reviews["text"].to_list(), reviews["label"].to_list()
         splits = review_splits(recipe, reviews["movie"].to_list(), reviews["official_test"].to_list(), work)
+        if not vocabulary and len({labels[row] for row in splits.train}) == 1:
+            raise DataError(f"{report}: all training reviews have one label, so there is nothing to tell apart")
         self._validation_words = [] if vocabulary else read_corpus([texts[row] for row in splits.validation], [])
         unlabelled = [] if vocabulary else read_unlabelled(data)
         self._corpus = [] if vocabulary else read_corpus([texts[row] for row in splits.train], unlabelled)

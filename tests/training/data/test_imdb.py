@@ -151,6 +151,21 @@ def test_without_a_list_of_movies_copies_of_one_text_are_one_group(tmp_path: Pat
     assert reviews["movie"].n_unique() == 5
 
 
+@pytest.mark.parametrize("place", ["train/pos/0_9.txt", "train/urls_pos.txt", "train/unsup/0_0.txt"])
+def test_a_file_of_the_folder_that_is_no_utf_8_is_named(tmp_path: Path, place: str) -> None:
+    for name in ("train/pos/0_9.txt", place):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"caf\xe9 good" if name == place else b"good")
+    with pytest.raises(DataError, match=rf"{place}: no UTF-8: .* at byte 3"):
+        (read_unlabelled if "unsup" in place else read_reviews)(tmp_path)
+
+
+def test_reviews_of_one_label_are_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("text,label\na,1\nb,1\n")
+    assert str(read_reviews(path)[1]).endswith("none rejected; all are positive")
+
+
 def test_a_file_in_the_folder_that_is_no_review_is_counted(tmp_path: Path) -> None:
     """Such as the companions that macOS leaves beside every file."""
     folder = acl_folder(tmp_path / "aclImdb")

@@ -60,7 +60,7 @@ def test_growing_the_validation_set_does_not_touch_the_test_set() -> None:
 
 @pytest.mark.parametrize(("groups", "validation", "test"), [(["a", "b"], 1, 1), (["a"] * 9, 1, 0), ([], 0, 0)])
 def test_a_split_that_leaves_nothing_to_train_on_is_refused(groups: list[str], validation: int, test: int) -> None:
-    with pytest.raises(ValueError, match=f"{len(groups)} items in {len(set(groups))} groups leave none to train on"):
+    with pytest.raises(ValueError, match=f"of {len(groups)} items in {len(set(groups))} groups none is left to train on"):
         split_by_group(groups, validation, test, 0)
 
 

@@ -86,6 +86,21 @@ def test_a_tune_without_a_number_is_not_lost_silently(tmp_path: Path) -> None:
     assert report.kept + lost(report) == 2
 
 
+def test_text_that_is_no_tune_is_counted_and_a_file_of_nothing_else_refused(tmp_path: Path) -> None:
+    _, report = read_tunes(abc_file(tmp_path, "Collected by hand.\nM:4/4\n\n" + MORNING))
+    assert report.rejected == {"text before the first tune, which begins with X:": 1}
+    for content in ("", MORNING.removeprefix("X:1\n"), MORNING.encode("utf-16"), "  " + MORNING, "X:1\nK:C\n"):
+        with pytest.raises(DataError, match=r"no usable tune in .*tunes\.abc"):
+            read_tunes(abc_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("name", ["abc", "family"])
+def test_a_column_that_is_no_text_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    pl.DataFrame({"abc": [MORNING], "family": ["a"], name: [5]}).write_parquet(tmp_path / "tunes.parquet")
+    with pytest.raises(DataError, match=rf"column {name} is Int64, which is no string"):
+        read_tunes(tmp_path)
+
+
 def test_malformed_tunes_are_counted_with_their_reason_and_none_is_lost(tmp_path: Path) -> None:
     texts = [MORNING, "X:3\nT:Keyless\nABcd efga|\n", "X:4\nK:C\nABC DEFG|\n", "X:5\nK:C\n", "X:6\n", EVENING]
     tunes, report = read_tunes(abc_file(tmp_path, "\n".join(texts)))
