@@ -72,6 +72,12 @@ class Bars:
     def _completes_pickup(self) -> bool:
         return (self.of_part + 1) % 4 == 0 and 0 < self._first < self.full and self.played == self.full - self._first
 
+    def rest_through(self, bars: int) -> None:
+        """`Z`, a rest of so many bars, the last of which is not ended yet."""
+        self.played = self.full or 1
+        self.count += bars - 1
+        self.of_part += bars - 1
+
     def single(self) -> None:
         """`|`"""
         if self._first < 0 and self.played > self._carried:

@@ -17,6 +17,7 @@ class At(Enum):
 
     GAP = auto()  # between notes, bars and lines
     NOTE = auto()  # after a note, rest or chord whose length may go on
+    BARS_REST = auto()  # "Z"
     BEFORE_NOTE = auto()  # something stands before a note that has to come
     ACCIDENTAL = auto()
     OPEN = auto()  # "("
@@ -99,6 +100,8 @@ class Body:
             self.rhythm.broken_quarters, self.at = self.rhythm.breakable_quarters, At.BEFORE_NOTE
         elif character in "-)":
             self._after_note(character)
+        elif character == "Z" and not first_of_line:
+            self.at, self.text = At.BARS_REST, ""
         elif first_of_line and character.isalpha():
             self.at, self.letter, self.ornaments = At.LETTER, character, character
         elif character == "%":
@@ -135,6 +138,14 @@ class Body:
         else:
             self.rhythm.end_note()
             self._gap(character)
+
+    def _bars_rest(self, character: str) -> None:
+        if character.isdecimal():
+            self.text += character
+            return
+        self.first_ending_fits = self.second_ending_due = False
+        self.bars.rest_through(max(int(self.text or 1), 1))
+        self._gap(character)
 
     def _open(self, character: str) -> None:
         if character.isdecimal() and int(character) in TUPLET_TIMES:
@@ -182,10 +193,7 @@ class Body:
         self.at = At.REPEATED if character == "|" else At.GAP
 
     def _repeated(self, character: str) -> None:
-        if character == ":":
-            self.bars.start_of_repeat()
-            self.at = At.GAP
-        elif character == "]":
+        if character in ":]":  # abc2midi begins no repeat at :|:
             self.at = At.GAP
         else:
             self._ending(character)
@@ -264,6 +272,9 @@ class Body:
     def _line_letter(self, character: str) -> None:
         if character == ":":
             self.at, self.text, self.ornaments = At.FIELD, "", ""
+        elif self.letter == "Z":
+            self.at, self.text, self.ornaments = At.BARS_REST, "", ""
+            self._bars_rest(character)
         else:
             self._gap(character)
 
@@ -301,6 +312,7 @@ _TOKENS = {
 _READERS: dict[At, Callable[[Body, str], None]] = {
     At.GAP: Body._gap,
     At.NOTE: Body._note,
+    At.BARS_REST: Body._bars_rest,
     At.BEFORE_NOTE: Body._gap,
     At.ACCIDENTAL: Body._gap,
     At.OPEN: Body._open,

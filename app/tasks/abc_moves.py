@@ -168,6 +168,8 @@ def _bar(body: Body, pace: Pace) -> str:
 
 
 def _colon(body: Body, pace: Pace) -> str:
+    if not (body.bars.played or body.bars.of_part):
+        return _note_starts(body, pace)  # an editor's, behind :| and a line end
     return "|" + ":" * (pace == Pace.FREE and not body.bars.ending)
 
 
@@ -194,6 +196,10 @@ def _ornaments(body: Body, room: int) -> str:
     played = not (body.rhythm.graces or body.rhythm.broken_quarters or body.rhythm.hornpipe or body.ornaments)
     roll = played and not body.rhythm.tuplet_left and room > 1
     return _ORNAMENTS + "." * played + "~" * roll
+
+
+def _bars_rest(_: Body, __: Pace) -> str:
+    return "|"
 
 
 def _open(body: Body, pace: Pace) -> str:
@@ -292,6 +298,7 @@ def _skip(body: Body, _: Pace) -> str:
 _MOVES: dict[At, Callable[[Body, Pace], str]] = {
     At.GAP: _gap,
     At.NOTE: _note,
+    At.BARS_REST: _bars_rest,
     At.BEFORE_NOTE: _before_note,
     At.ACCIDENTAL: _accidental,
     At.OPEN: _open,

@@ -279,6 +279,8 @@ def test_abc2midi_has_nothing_to_say_about_a_walk(
         HEADER + "d2BG dGBG|FDFA dAFA|1 FDEF ",
         HEADER + "G2|d2BG dGBG|FDFA dAFA|[1 FDEF G2:|\n",
         HEADER + "d2BG dGBG|1 FDEF G4:|\n [2 d2",
+        *(HEADER + rest for rest in ("Z|", "Z", "Z4|", "|:Z2|", "ABcd efga|Z", "z8|Z2|\nZ3")),
+        *(HEADER + "DEFG A2B2|A4 D4" + repeated for repeated in (":|:", ":|:A2", ":|\n:", ":|\n:A2", ":|", "::")),
         HEADER + "A > ",
         HEADER + '"Bb/',
     ],
