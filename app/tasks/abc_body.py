@@ -65,7 +65,8 @@ class Body:
         self.part = ""
         self.letter = ""  # at the beginning of the line, or of what stands in brackets
         self.until = ""  # the character that ends what is skipped
-        self._inner = ""  # length of a chord's first note, by which that of the chord counts
+        self.inner = ""  # length of a chord's first note, as it is written within the chord
+        self.own_length = ""  # of the chord's note that is being read
 
     def push(self, character: str) -> None:
         """Take any next character."""
@@ -121,7 +122,7 @@ class Body:
         self.at, self.text = At.NOTE, ""
         self.pitch = letter
         self.matching, self.tied_to = self.tied_to, ""
-        self._inner = ""
+        self.inner = ""
         # A roll is three notes for abc2midi, which needs half a unit for them.
         self.rhythm.begin_note(2 if "~" in self.ornaments else 1)
         self.ornamented, self.ornaments, self.named = self.ornaments, "", False
@@ -134,7 +135,7 @@ class Body:
         elif character.isdecimal() or character == "/":
             self.text += character
             self.lone_letter = False
-            self.rhythm.sound(self.text, self._inner)
+            self.rhythm.sound(self.text, self.inner)
         else:
             self.rhythm.end_note()
             self._gap(character)
@@ -215,12 +216,13 @@ class Body:
         if character == "]":
             inner = self.text
             self._begin_note("")
-            self._inner = inner
+            self.inner = inner
             self.rhythm.sound("", inner)
         elif character in NOTES or character in _ACCIDENTALS:
             self._inner_note(character)
-        elif self.several == 1 and (character.isdecimal() or character == "/"):
-            self.text += character
+        elif self.several and (character.isdecimal() or character == "/"):
+            self.own_length += character
+            self.text += character * (self.several == 1)
         elif character == ":":
             self.at, self.until, self.text = At.SKIP, "]", ""
         elif character == "|" and not self.several:
@@ -252,7 +254,7 @@ class Body:
 
     def _inner_note(self, character: str) -> None:
         self.several += character in NOTES
-        self.letter = character
+        self.letter, self.own_length = character, ""
         self.accidental = character in _ACCIDENTALS
 
     def _line_end(self, character: str) -> None:

@@ -213,6 +213,8 @@ def _open(body: Body, pace: Pace) -> str:
 def _note(body: Body, pace: Pace) -> str:
     if body.matching != body.pitch and body.matching.startswith(body.pitch) and not body.text:
         return body.matching[len(body.pitch)]
+    if body.inner and not body.text:
+        return _after_note(body, pace)  # players differ in what another length behind the chord would mean
     least, most = body.rhythm.least_quarters, body.rhythm.most_quarters
     if pace >= Pace.HURRY and least < most:
         most = min(most, max(least, body.rhythm.quarters_to_end()))
@@ -244,6 +246,8 @@ def _after_note(body: Body, pace: Pace) -> str:
 def _chord(body: Body, pace: Pace) -> str:
     if body.accidental:
         return NOTES
+    if body.text:  # only a prompt gives a chord's note a length, and then all have to have it
+        return body.text[len(body.own_length) :][:1] or "]"
     more = NOTES + "^_=" if body.several < _MOST_IN_CHORD and not (body.several and pace >= Pace.HURRY) else ""
     return more + "]" * (body.several > (0 if pace >= Pace.HURRY else 1))
 

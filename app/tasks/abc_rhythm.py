@@ -58,7 +58,7 @@ class Rhythm:
         self.sound("")
 
     def sound(self, text: str, inner: str = "") -> None:
-        """Count the note that was begun, with the length that its text tells by now, times that of a chord's `inner` note."""
+        """Count the note that was begun, with the length that its text tells by now, or else a chord's `inner` note."""
         measured, bars = _measured(text, inner, self.unit, self.tuplet_of), self.bars
         if measured is None:
             bars.free = True
@@ -90,10 +90,14 @@ class Rhythm:
 
 @lru_cache(maxsize=1024)
 def _measured(text: str, inner: str, unit: int, tuplet: int) -> tuple[int, int] | None:
-    """Ticks, and quarters of the unit without the tuplet, rounded down. None if the text is no length."""
+    """Ticks, and quarters of the unit without the tuplet, rounded down. None if the text is no length.
+
+    For abc2midi a length behind a chord takes the place of those within it, unless it is 1.
+    """
     length = length_of(text)
     if length is None:
         return None
-    length *= length_of(inner) or 1
+    if length == 1:
+        length = length_of(inner) or length
     times = Fraction(TUPLET_TIMES[tuplet], tuplet) if tuplet else 1
     return int(length * unit * times), int(length * 4)

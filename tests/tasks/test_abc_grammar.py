@@ -281,6 +281,7 @@ def test_abc2midi_has_nothing_to_say_about_a_walk(
         HEADER + "d2BG dGBG|1 FDEF G4:|\n [2 d2",
         *(HEADER + rest for rest in ("Z|", "Z", "Z4|", "|:Z2|", "ABcd efga|Z", "z8|Z2|\nZ3")),
         *(HEADER + "DEFG A2B2|A4 D4" + repeated for repeated in (":|:", ":|:A2", ":|\n:", ":|\n:A2", ":|", "::")),
+        *(HEADER + "ABcd " + chord for chord in ("[f2", "[f2^c", "[f2c2]", "[f/2c/2", "[f/2c/2]", "[f/2c/2]2", "[fc", "[f/")),
         HEADER + "A > ",
         HEADER + '"Bb/',
     ],
