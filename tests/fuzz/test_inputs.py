@@ -58,9 +58,9 @@ def test_time_grows_with_the_text_and_not_faster(kind: str) -> None:
         text = LARGE[kind](size)
         best = math.inf
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()  # of this thread alone, whoever else is at work
             SENTIMENT.encode(text)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         return best
 
     assert seconds(200_000) < 40 * seconds(20_000) + 0.05
