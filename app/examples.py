@@ -68,7 +68,7 @@ CELLS: dict[str, Any] = {"text": "It starts slowly, but the ending is wonderful.
 def _answer(task: str, version: str, **said: Any) -> dict[str, Any]:
     return {
         "request_id": "01a210a4-5515-75e3-8dbf-06a67ba33bea",
-        "model": {"task": task, "version": version, "cell": "lstm"},
+        "model": {"task": task, "version": version, "cell": version.split("-")[1]},
         "timing_ms": {"encode": 0.114, "queue": 0.899, "run": 6.545},
         **said,
     }
@@ -96,11 +96,11 @@ SENTIMENT_ANSWER = _answer(
 )
 RAINFALL_ANSWER = _answer(
     "rainfall",
-    "20261127-lstm-4470aa",
+    "20261128-gru-1e2775",
     predictions=[
         {
-            "rain_mm": 2.531836062652151,
-            "interval_90_mm": [0.20182790080560276, 12.365069141464511],
+            "rain_mm": 2.166912672123512,
+            "interval_90_mm": [0.16442615894115092, 7.630449168288104],
             "scans_used": 3,
             "baselines_mm": {
                 "marshall_palmer": 3.4848492262712547,

@@ -52,7 +52,7 @@ class StudyName(StrEnum):
     tuning = "tuning"
 
 
-_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-lstm", "music": "music-lstm", "cells": "cells"}
+_DEFAULT_RECIPES = {"sentiment": "sentiment-lstm", "rainfall": "rainfall-gru", "music": "music-lstm", "cells": "cells"}
 _DEFAULT_DATA = {"sentiment": "imdb", "rainfall": "rain", "music": "music", "cells": "imdb"}
 
 TaskArgument = Annotated[TaskName, typer.Argument(help="What is asked of the network.")]
