@@ -1,17 +1,17 @@
 """The Backlog: what the spool holds, and its way into the database."""
 
-import itertools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from app.request_record import size_bytes
 from app.row_store import STORE_FAULTS, RowStore, is_outage
 from app.spool import Spool, Spooled, left_behind, read
 
 log = logging.getLogger(__name__)
 
-_ROWS_A_COMMIT = 256
+_ROWS_A_COMMIT, _BYTES_A_COMMIT = 256, 4 << 20
 
 
 class Backlog:
@@ -40,22 +40,36 @@ class Backlog:
 
 
 def bring_strays_home(folder: Path, store: RowStore) -> int:
-    """Rows that processes left behind which have ended; as `bring_home`. Raises OSError, too."""
+    """Rows that processes left behind which have ended; as `bring_home`. What may not be read is named and left."""
     bad = 0
     with left_behind(folder) as segments:
         for segment in segments:
-            bad += _bring(segment, store)
-            segment.unlink()
+            try:
+                bad += _bring(segment, store)
+                segment.unlink()
+            except OSError as error:
+                log.error("%s: its rows are not brought into the database: %s", segment, error.strerror)
     return bad
 
 
 def _bring(segment: Path, store: RowStore) -> int:
     """Rows of a segment that was brought before, wholly or in part, are not stored twice."""
-    spooled, bad = read(segment), 0
-    while group := list(itertools.islice(spooled, _ROWS_A_COMMIT)):
-        bad += _store(group, store)
+    bad = sum(_store(group, store) for group in _groups(read(segment)))
     log.info("%s: its rows are in the database", segment)
     return bad
+
+
+def _groups(rows: Iterable[Spooled]) -> Iterator[list[Spooled]]:
+    """Of so many rows, and bytes with the last one's beyond: a database takes seconds for some."""
+    group, size = list[Spooled](), 0
+    for kind, row in rows:
+        group.append((kind, row))
+        size += size_bytes(row)
+        if len(group) == _ROWS_A_COMMIT or size >= _BYTES_A_COMMIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _store(group: list[Spooled], store: RowStore) -> int:

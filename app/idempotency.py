@@ -93,6 +93,11 @@ class Claim:
         connection.execute(delete(IdempotencyKey).where(*self.place, IdempotencyKey.request_id == self.request_id))
 
     @property
+    def name(self) -> str:
+        """The same for two claims of one key."""
+        return f"key {self.caller} {self.key}"
+
+    @property
     def place(self) -> tuple[Any, ...]:
         """Where the key's row is."""
         return IdempotencyKey.caller == self.caller, IdempotencyKey.key == self.key

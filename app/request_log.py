@@ -34,6 +34,7 @@ Place = Literal["durable", "spooled"]
 """Where a row is: committed in the database, or on disk in the spool."""
 
 _MOST_ROWS_A_COMMIT = 256
+_MOST_BYTES_A_COMMIT = 4 << 20  # and one row more: a database takes seconds for some
 _MOST_WAIT_S = 5.0
 _MOST_STORE_S = 4.0  # below what callers wait, so that they are told of what happened and not before it happens
 _MOST_STORE_RELAXED_S = 1.5  # the spool is at hand
@@ -107,7 +108,7 @@ class RequestLog:
 
         Raises IdempotencyKeyReused, RequestInFlight, StreamNotReplayed, LogUnavailable.
         """
-        found = await self._done(claim.made(self._keep), "work")
+        found = await self._done(claim.made(self._keep), "work", claim.name)
         if isinstance(found, Exception):
             raise found
         answer: Answer | None = found
@@ -115,11 +116,11 @@ class RequestLog:
 
     def release(self, claim: Claim) -> None:
         """The request was not answered: the key may come again, at the latest when the database does."""
-        self._line.put(Waiting(claim.ended, "work", None))
+        self._line.put(Waiting(claim.ended, "work", None, claim.name))
 
-    async def change(self, work: Work) -> Any:
-        """Something else to do within a commit; what it returned. Raises LogUnavailable."""
-        return await self._done(work, "work")
+    async def change(self, work: Work, place: str) -> Any:
+        """Something else to do within a commit, to what `place` names; what it returned. Raises LogUnavailable."""
+        return await self._done(work, "work", place)
 
     async def read(self, request_id: str) -> RequestRecord | None:
         """As `find`, but after a few seconds without an answer it is LogUnavailable."""
@@ -177,9 +178,9 @@ class RequestLog:
         self._engine.dispose()
         cut_shared(self._engine)  # those that a reader still waits for
 
-    async def _done(self, item: Row | Work, kind: Kind | Literal["work"]) -> Any:
+    async def _done(self, item: Row | Work, kind: Kind | Literal["work"], place: str = "") -> Any:
         loop = asyncio.get_running_loop()
-        waiting = Waiting(item, kind, loop.create_future())
+        waiting = Waiting(item, kind, loop.create_future(), place)
         self._deadlines.add(waiting, loop)
         if kind == "work":
             self._line.put(waiting)
@@ -194,15 +195,15 @@ class RequestLog:
         while (first := self._line.get()) is not _CLOSE:
             undone, self._undone = self._undone, []
             # Whoever gave up waiting was told that nothing is recorded, and nothing is.
-            group = [waiting for waiting in [*undone, first, *self._more()] if not waiting.given_up]
+            group = [waiting for waiting in [*undone, first, *self._more(first.size_bytes)] if not waiting.given_up]
             if group:
                 self._commit(group)
         self._store.close()
 
-    def _more(self) -> list[Waiting]:
-        """What else waits by now."""
+    def _more(self, size_bytes: int) -> list[Waiting]:
+        """What else waits by now and goes with a row of this size."""
         more: list[Waiting] = []
-        while len(more) < _MOST_ROWS_A_COMMIT - 1:
+        while len(more) < _MOST_ROWS_A_COMMIT - 1 and size_bytes < _MOST_BYTES_A_COMMIT:
             try:
                 item = self._line.get_nowait()
             except queue.Empty:
@@ -211,6 +212,7 @@ class RequestLog:
                 self._line.put(_CLOSE)
                 break
             more.append(item)
+            size_bytes += item.size_bytes
         return more
 
     def _commit(self, group: list[Waiting]) -> None:
@@ -218,7 +220,7 @@ class RequestLog:
         if self._backlog and self._backlog.active:
             self._spool(group, self._backlog, "the database is gone")
             return
-        works = [waiting for waiting in group if waiting.kind in _WORK]
+        works = sorted((waiting for waiting in group if waiting.kind in _WORK), key=lambda waiting: waiting.place)
         try:
             done = self._store.commit(
                 [waiting.item for waiting in group if waiting.kind == "row"],  # type: ignore[misc]

@@ -8,6 +8,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 Row = dict[str, Any]
+
+
+def size_bytes(row: Row) -> int:
+    """About what its payloads take, if they are stored."""
+    return int(row.get("request_bytes") or 0) + int(row.get("response_bytes") or 0)
+
+
 """Column -> value; what is left out is empty."""
 
 _IS_OPEN = text("stream = 'started'")

@@ -50,9 +50,14 @@ Work = Callable[[Connection], Any]
 
 def is_outage(error: Exception) -> bool:
     """Whether the database is the matter, and not the rows: then each alone would fail, too."""
-    if isinstance(error, (DataError, IntegrityError)):
+    if isinstance(error, (DataError, IntegrityError)) or _is_conflict(error):
         return False
     return isinstance(error, SQLAlchemyError)
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether another transaction of PostgreSQL was in the way, and is not any more."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in {"40P01", "40001"}
 
 
 def reason(error: Exception) -> str:
@@ -75,14 +80,15 @@ class RowStore:
         """Inserts rows, updates the rows whose streams ended, then works; all or nothing. What the works returned.
 
         Rows that are there already stay as they are. So a connection found dead, as after a restart of the database, is
-        replaced and everything done again, once. Raises STORE_FAULTS.
+        replaced and everything done again, once; as it is where another transaction was in the way. Raises STORE_FAULTS.
         """
         was_open, started_s = self._connection is not None, time.monotonic()
         self._busy_since_s = started_s
         try:
             return self._commit(rows, ends, works)
         except DBAPIError as error:
-            if not (was_open and error.connection_invalidated) or time.monotonic() - started_s > self._most_s / 2:
+            passing = _is_conflict(error) or (was_open and error.connection_invalidated)
+            if not passing or time.monotonic() - started_s > self._most_s / 2:
                 raise
             return self._commit(rows, ends, works)
         finally:

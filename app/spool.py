@@ -46,6 +46,7 @@ class Spool:
         self._segment: IO[bytes] | None = None
         self._sizes: dict[Path, int] = {}
         self._rows: dict[Path, int] = {}
+        self._refused = False  # the last rows, for want of room
         self._own = _locked(folder / f"{self._name}.lock", wait=True)
 
     @property
@@ -58,13 +59,15 @@ class Spool:
         return sum(self._sizes.values())
 
     def is_full(self) -> bool:
-        return self.size_bytes >= self._most_bytes
+        """Whether the next rows are likely to be refused."""
+        return self._refused
 
     def add(self, rows: Sequence[Spooled]) -> None:
         """All of them, on disk when it returns. Raises SpoolFull, OSError; then none of them."""
         text = b"".join(_line(kind, row) for kind, row in rows)
         with self._lock:
-            if self.size_bytes + len(text) > self._most_bytes:
+            self._refused = self.size_bytes + len(text) > self._most_bytes
+            if self._refused:
                 raise SpoolFull
             segment = self._segment or self._begin()
             path = Path(segment.name)
@@ -93,6 +96,7 @@ class Spool:
         """Its rows are in the database."""
         with self._lock:
             segment.unlink()
+            self._refused = False
             del self._sizes[segment], self._rows[segment]
 
     def close(self) -> None:
@@ -136,7 +140,11 @@ def left_behind(folder: Path) -> Iterator[list[Path]]:
     held: list[tuple[Path, int]] = []
     try:
         for lock in sorted(folder.glob("*.lock")):
-            file = _locked(lock, wait=False)
+            try:
+                file = _locked(lock, wait=False)
+            except OSError as error:  # another user's, perhaps
+                log.error("%s: what it may hold is not brought into the database: %s", lock, error.strerror)
+                continue
             held += [] if file is None else [(lock, file)]
         yield sorted(segment for lock, _ in held for segment in folder.glob(f"{lock.stem}-*.jsonl"))
     finally:

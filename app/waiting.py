@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.request_record import Row
+from app.request_record import Row, size_bytes
 from app.row_store import Work
 from app.spool import Kind
 
@@ -17,12 +17,21 @@ class LogUnavailable(Exception):
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A row, or something else to do within a commit; and the caller who waits for it, None where nobody does."""
+    """A row, or something else to do within a commit; and the caller who waits for it, None where nobody does.
+
+    `place` names what a work locks: where all processes go by it, none holds what another waits for.
+    """
 
     item: Row | Work
     kind: Kind | Literal["work", "probe"]
     written: "asyncio.Future[Any] | None"
+    place: str = ""
     given_up: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """About what a commit of it takes."""
+        return size_bytes(self.item) if isinstance(self.item, dict) else 0
 
     def late(self) -> None:
         """From now on nobody waits. Called in the caller's loop."""

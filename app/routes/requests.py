@@ -48,7 +48,7 @@ async def feedback(request_id: RequestId, body: FeedbackRequest, house: HouseDep
     told = body.feedback
     record = await _record(request_id, house, entry)
     told.check(record)
-    kept = await house.request_log.change(told.keeping(record.request_id))
+    kept = await house.request_log.change(told.keeping(record.request_id), f"record {record.request_id}")
     if kept is None:
         raise _no_record(request_id)  # removed just now
     return FeedbackReceipt(request_id=record.request_id, item=told.item, **kept)

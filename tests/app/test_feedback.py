@@ -133,12 +133,12 @@ def test_what_is_said_at_once_of_several_items_is_all_kept(url: str) -> None:
 
     async def tell_all() -> list[Any]:
         told = [Feedback(item, "label", "positive").keeping(request_id) for item in range(40)]
-        return await asyncio.gather(*(logs[item % len(logs)].change(work) for item, work in enumerate(told)))
+        return await asyncio.gather(*(logs[item % len(logs)].change(work, request_id) for item, work in enumerate(told)))
 
     assert all(kept["replaced"] is False for kept in asyncio.run(tell_all()))
     found = logs[0].find(request_id)
     assert found is not None
     assert set(found.feedback or ()) == {str(item) for item in range(40)}
-    assert asyncio.run(logs[0].change(Feedback(0, "label", "positive").keeping("gone"))) is None
+    assert asyncio.run(logs[0].change(Feedback(0, "label", "positive").keeping("gone"), "gone")) is None
     for log in logs:
         log.close()

@@ -10,17 +10,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine, select
 
 import app.spool
 from app import examples
+from app.backlog import Backlog, bring_strays_home
 from app.database import make_engine, migrate
+from app.request_record import RequestRecord
+from app.row_store import RowStore
 from app.settings import Settings
 from app.spool import Spool, Spooled, SpoolFull, left_behind, read
 from tests.app.outages import Proxy, process, until
+from tests.app.test_request_log import row as a_row
 
 Serve = Callable[[Settings], httpx.Client]
 
@@ -103,6 +109,8 @@ def test_a_full_spool_refuses_and_says_so(serve: Serve, relaxed: Settings) -> No
         assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
         assert answer.headers["retry-after"]
         assert kept
+        refused = client.get("/readyz")
+        assert (refused.status_code, "the spool is full" in refused.json()["detail"]) == (503, True)
     until(lambda: post(client).headers.get("x-gatehouse-log") == "durable")
     assert all(client.get(f"/v1/requests/{one}").status_code == 200 for one in kept)
 
@@ -225,6 +233,32 @@ def test_only_what_nobody_holds_any_more_was_left_behind(tmp_path: Path) -> None
             segment.unlink()
     assert {path.name[:16] for path in tmp_path.iterdir()} == {f"{1:016x}"}
     living.close()
+
+
+def test_what_cannot_be_opened_is_named_and_holds_up_nothing_else(
+    tmp_path: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrate(engine)
+    dead, kept = Spool(tmp_path, 10_000, 2), a_row()
+    dead.add([("row", kept)])
+    dead.close()
+    (tmp_path / f"{1:016x}.lock").mkdir()
+    (tmp_path / f"{2:016x}-00000000.jsonl").mkdir()
+    store = RowStore(engine, 5)
+    assert bring_strays_home(tmp_path, store) == 0
+    store.close()
+    assert caplog.text.count(": Is a directory") == 2
+    with engine.connect() as connection:
+        assert connection.scalars(select(RequestRecord.request_id)).all() == [kept["request_id"]]
+
+
+def test_a_backlog_comes_home_in_commits_of_a_few_mebibytes(tmp_path: Path) -> None:
+    spool, groups = Spool(tmp_path, 1_000_000, 1), list[int]()
+    spool.add([("row", row(request_bytes=size << 20)) for size in (3, 3, 3, 5, 1)])
+    store: Any = SimpleNamespace(commit=lambda rows, ends: groups.append(len(rows)))
+    Backlog(spool).bring_home(store)
+    assert groups == [2, 2, 1]
+    spool.close()
 
 
 def test_a_folder_that_cannot_be_made_ends_the_start(relaxed: Settings, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import Engine, inspect, text
 from app import examples, hold
 from app.database import make_engine, migrate, migration_config
 from app.entry import Entry
+from app.idempotency import Claim, RequestInFlight
 from app.payloads import as_payload
 from app.request_log import RequestLog
 from app.request_record import Row
@@ -108,6 +109,44 @@ def test_rows_that_wait_together_are_all_written(log: RequestLog) -> None:
     assert all(log.find(one["request_id"]) for one in rows)
 
 
+def test_few_large_rows_share_a_commit(log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, commit = list[int](), log._store.commit
+
+    def counted(rows: Sequence[Row], *others: Any) -> list[Any]:
+        sizes.append(len(rows))
+        return commit(rows, *others)
+
+    monkeypatch.setattr(log._store, "commit", counted)
+
+    async def write_all() -> None:
+        await asyncio.gather(*(log.write(row(request_bytes=3 << 20)) for _ in range(9)))
+
+    asyncio.run(write_all())
+    assert sum(sizes) == 9
+    assert max(sizes) <= 2
+
+
+def test_the_same_keys_at_several_processes_are_in_nobody_s_way(own_postgres: Any, caplog: pytest.LogCaptureFixture) -> None:
+    logs = [RequestLog(make_engine(own_postgres.get_uri())) for _ in range(2)]
+
+    def claimed(log: RequestLog, number: int, attempt: int) -> Awaitable[Any]:
+        return log.claim(Claim("caller", f"key {attempt} {number}", "", str(uuid.uuid4()), log.process_id))
+
+    async def scenario(attempt: int) -> list[Any]:
+        forth = [claimed(logs[0], number, attempt) for number in range(40)]
+        back = [claimed(logs[1], number, attempt) for number in reversed(range(40))]
+        return await asyncio.gather(*forth, *back, *(log.write(row()) for log in logs), return_exceptions=True)
+
+    for attempt in range(10):
+        said = asyncio.run(scenario(attempt))
+        assert said[80:] == ["durable"] * 2
+        assert sum(one is None for one in said) == 40
+        assert sum(isinstance(one, RequestInFlight) for one in said) == 40
+    assert "could not be committed" not in caplog.text
+    for log in logs:
+        log.close()
+
+
 def test_a_bad_row_fails_alone(log: RequestLog) -> None:
     good, bad = [row() for _ in range(20)], row(path=None)
 
@@ -145,7 +184,7 @@ def test_while_many_are_inside_half_of_them_are_committed_together(engine: Engin
         writing = [asyncio.create_task(log.write(row())) for _ in range(31)]
         done, _ = await asyncio.wait(writing, timeout=0.3)
         assert not done
-        await log.change(lambda _: None)  # what is asked for before an answer is not held
+        await log.change(lambda _: None, "nothing")  # what is asked for before an answer is not held
         assert not any(each.done() for each in writing)
         await asyncio.wait_for(asyncio.gather(*writing, log.write(row())), 5)
 
