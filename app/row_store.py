@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from app.database import cut, is_sqlite, take_out
+from app.presence import is_present
 from app.request_record import RequestRecord, Row
 from app.tasks.task import Observed
 
@@ -152,9 +153,9 @@ class RowStore:
 
 
 def are_alive(connection: Connection, process_ids: Iterable[int], own: int) -> set[int]:
-    """Which of these processes are connected, by the advisory locks that they hold. Of a SQLite file only one is the writer."""
+    """Which of these processes are connected, by the locks that they hold."""
     if connection.dialect.name == "sqlite":
-        return {own}
+        return {own, *(process_id for process_id in process_ids if is_present(connection.engine, process_id))}
     free = set[int]()
     for process_id in {*process_ids} - {own}:  # the own lock would not be in this connection's way
         if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({process_id:d})").scalar():

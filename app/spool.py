@@ -9,7 +9,6 @@ import errno
 import json
 import logging
 import os
-import sys
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal
 
+from app.file_lock import locked
 from app.request_record import Row
-
-if sys.platform != "win32":
-    import fcntl
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ class Spool:
         self._sizes: dict[Path, int] = {}
         self._rows: dict[Path, int] = {}
         self._refused = False  # the last rows, for want of room
-        self._own = _locked(folder / f"{self._name}.lock", wait=True)
+        self._own = locked(folder / f"{self._name}.lock", wait=True)
 
     @property
     def rows(self) -> int:
@@ -141,7 +138,7 @@ def left_behind(folder: Path) -> Iterator[list[Path]]:
     try:
         for lock in sorted(folder.glob("*.lock")):
             try:
-                file = _locked(lock, wait=False)
+                file = locked(lock, wait=False)
             except OSError as error:  # another user's, perhaps
                 log.error("%s: what it may hold is not brought into the database: %s", lock, error.strerror)
                 continue
@@ -164,22 +161,6 @@ def _write(segment: IO[bytes], text: bytes) -> None:
 def _line(kind: Kind, row: Row) -> bytes:
     text = json.dumps([kind, row], default=str, allow_nan=False).encode()
     return b"%d %08x %b\n" % (len(text), zlib.crc32(text), text)
-
-
-def _locked(path: Path, wait: bool) -> int | None:
-    """The open file, locked; None if another process has the lock, or let go of the file just now."""
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            if os.fstat(file).st_nlink:
-                return file
-        except BlockingIOError:
-            wait = False
-        os.close(file)
-        if not wait:
-            return None
 
 
 def _flush_folder(folder: Path) -> None:

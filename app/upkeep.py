@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from app.backlog import Backlog, bring_strays_home
 from app.freed_space import settle_sqlite
 from app.idempotency import claimants, end_claims, forget
+from app.presence import Presence
 from app.request_record import RequestRecord
 from app.row_store import STORE_FAULTS, RowStore, are_alive
 
@@ -45,6 +46,7 @@ class Upkeep:
         """
         self._engine, self._process_id, self._folder, self._backlog = engine, process_id, folder, backlog
         self._keep, self._also = keep, also
+        self._presence: Presence | None = None
         self.store = RowStore(engine, _MOST_STATEMENT_S, process_id)
         self.bad = 0
         self._brought_strays = self._ended_the_dead = False
@@ -72,9 +74,12 @@ class Upkeep:
             if self._end.wait(_EVERY_S):
                 break
         self.store.close()
+        if self._presence:
+            self._presence.end()
 
     def _look(self) -> None:
         self.store.ping()
+        self._presence = self._presence or Presence(self._engine, self._process_id)
         if not self._brought_strays:
             if self._folder and self._folder.is_dir():
                 self.bad += bring_strays_home(self._folder, self.store)

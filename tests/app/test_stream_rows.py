@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from app import examples, listening
 from app.database import make_engine, migrate
+from app.idempotency import Claim, IdempotencyKey
 from app.main import create_app
 from app.request_log import RequestLog
 from app.row_store import RowStore, are_alive
@@ -100,6 +102,26 @@ def test_a_process_takes_neither_itself_nor_another_that_is_connected_for_dead(o
     for store in stores:
         store.close()
     engine.dispose()
+
+
+def test_of_a_sqlite_file_too_only_what_the_dead_left_is_ended(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(make_engine(url))
+    living, dead = (RequestLog(make_engine(url)) for _ in range(2))
+    until(lambda: len([*tmp_path.glob("log.db-*.lock")]) == 2)
+    rows = [a_row(stream="started", process_id=one.process_id) for one in (living, dead)]
+    for one, started in zip((living, dead), rows, strict=True):
+        asyncio.run(one.write(started))
+        assert asyncio.run(one.claim(Claim("a", str(one.process_id), "", str(uuid.uuid4()), one.process_id))) is None
+    dead.close()
+    third = RequestLog(make_engine(url))
+    until(lambda: row(make_engine(url), rows[1]["request_id"]).stream == "failed")
+    assert row(make_engine(url), rows[0]["request_id"]).stream == "started"
+    with make_engine(url).connect() as connection:
+        assert connection.scalars(select(IdempotencyKey.process_id)).all() == [living.process_id]
+    for one in (living, third):
+        one.close()
+    assert not [*tmp_path.glob("log.db-*.lock")]
 
 
 def _cut_all_connections(engine: Engine) -> None:
