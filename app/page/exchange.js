@@ -29,7 +29,8 @@ export class Exchange {
     this.#again = again;
     document.addEventListener("key-changed", () => {
       this.#requests.show();
-      if (!panel.hidden) this.#retry();
+      // A fault of this side is none that a key mends.
+      if (!panel.hidden) (this.#isFault ? this.#again : () => this.#retry())();
     });
   }
 
@@ -59,10 +60,15 @@ export class Exchange {
     });
   }
 
-  /** Show a fault found on this side, such as a file that is no CSV, until `clear`: answers to what was asked before may still come. */
-  fault(title, detail) {
-    this.#show(new Problem({ title, detail, code: "", status: 400 }));
+  /** Show a fault found on this side, such as a file that is no CSV, until `clear`: answers to what was asked before may still come. It can be tried again where `again()` does so. */
+  fault(title, detail, again) {
+    this.#show(new Problem({ title, detail, code: "", status: again ? undefined : 400 }), again);
     this.#isFault = true;
+  }
+
+  /** Whether such a fault is on view. */
+  get faulty() {
+    return this.#isFault;
   }
 
   clear() {

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 HoldBack = Callable[[re.Pattern[str]], Any]
 Visit = Callable[..., Page]
@@ -177,3 +177,29 @@ def test_what_follows_a_tune_does_not_stand_beside_another(visit: Visit) -> None
         tune(page).fill(refused)
         expect(page.locator(".next li")).to_have_count(0)
         expect(page.locator("[data-part=cost]")).to_be_empty()
+
+
+def test_staves_that_cannot_be_loaded_are_told_and_loaded_again(visit: Visit, context: BrowserContext) -> None:
+    context.route(LATE, lambda route: route.abort())
+    page = visit("music", expected="ERR_FAILED")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The staves could not be loaded")
+    expect(alert).to_contain_text("reload the page")
+    alert.get_by_role("button", name="Try again").click()
+    expect(alert).to_contain_text("The staves could not be loaded")
+    expect(page.locator(".next li")).to_have_count(10)
+    context.unroute(LATE)
+    alert.get_by_role("button", name="Try again").click()
+    expect(notes(page).first).to_be_visible()
+    expect(alert).to_be_hidden()
+
+
+def test_staves_that_could_not_be_loaded_come_with_the_next_answer(visit: Visit, context: BrowserContext) -> None:
+    context.route(LATE, lambda route: route.abort())
+    page = visit("music", expected="ERR_FAILED")
+    expect(page.get_by_role("alert")).to_contain_text("The staves could not be loaded")
+    expect(page.locator(".next li")).to_have_count(10)
+    context.unroute(LATE)
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    expect(notes(page)).to_have_count(3)
+    expect(page.get_by_role("alert")).to_be_hidden()

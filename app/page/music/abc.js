@@ -3,6 +3,7 @@
 /** The library, or null until it is here. */
 export let abcjs = null;
 
+/** Raises where it cannot be fetched; the next call tries again. */
 export async function load() {
   abcjs = (await import("abcjs")).default;
 }

@@ -2,7 +2,7 @@
 import { html, partsOf } from "../dom.js";
 import { Exchange } from "../exchange.js";
 import { latest } from "../latest.js";
-import { load } from "./abc.js";
+import { abcjs, load } from "./abc.js";
 import { nextCharacters } from "./next.js";
 import { Player } from "./player.js";
 import { save } from "./save.js";
@@ -16,7 +16,7 @@ export function musicPanel(panel) {
   const desk = new Desk(panel);
   // Coming back to the page, a browser fills in what was typed before.
   desk.set(desk.field.value || TUNES.Jig);
-  load().then(() => desk.openStaves());
+  desk.loadStaves();
 }
 
 /** The tune on the desk: its text, staves and what is being done to it. */
@@ -24,6 +24,7 @@ class Desk {
   #tune = null;
   #before = []; // texts to go back to
   #writing = null; // aborts the tune being written
+  #loading = false;
 
   constructor(panel) {
     this.parts = partsOf(panel);
@@ -44,10 +45,29 @@ class Desk {
     this.ask();
   }
 
+  /** Fetches what draws and plays the tune; nothing else waits for it. */
+  async loadStaves() {
+    if (abcjs || this.#loading) return;
+    this.#loading = true;
+    const here = await load().then(() => true, () => false);
+    this.#loading = false;
+    if (here) this.#openStaves();
+    else if (!this.exchange.faulty) this.#showUnloaded(); // what stands there is not read out at every character
+  }
+
   /** From now on the tune can be drawn, played and kept. */
-  openStaves() {
+  #openStaves() {
+    if (this.exchange.faulty) this.exchange.clear();
     [this.parts.play, ...this.saves].forEach((button) => (button.disabled = false));
     this.engrave(this.field.value);
+  }
+
+  #showUnloaded() {
+    const detail = "A tune can be written, but neither drawn nor played. If the service was updated since this page was opened, reload the page.";
+    this.exchange.fault("The staves could not be loaded", detail, () => {
+      this.exchange.clear();
+      this.loadStaves();
+    });
   }
 
   #listen(panel) {
@@ -78,6 +98,7 @@ class Desk {
     if (!prompt) this.exchange.clear();
     const answer = prompt && (await this.exchange.ask("Next character", "/v1/music/next", { prompt, top_k: 10 }, signal));
     if (signal.aborted) return;
+    if (answer) this.loadStaves(); // the service is there again, if it was gone
     // Without an answer there is none: what follows another text is not left standing beside this one.
     nextCharacters(this.parts.next, answer ? answer.characters : [], (character) => this.set(this.field.value + character));
     this.parts.cost.textContent = answer ? `The text so far costs the network ${answer.bits_per_character.toFixed(2)} bits a character.` : "";
