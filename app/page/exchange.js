@@ -8,6 +8,7 @@ const IN_WORDS = {
   body_too_large: "That is too much for one request",
   unauthenticated: "The service asks for an API key",
   forbidden: "This API key does not open it",
+  rate_limited: "Too many requests for now",
   overloaded: "The service is busy",
   task_unavailable: "This model is not available",
   log_unavailable: "The service cannot keep its records",
@@ -19,6 +20,7 @@ export class Exchange {
   #answered = html("p", { className: "answered" });
   #requests = new RequestView();
   #isFault = false; // of this side: no answer makes up for it
+  #isBarred = false; // what another key may mend
   #again;
   #refused = null; // asks what was refused once more
 
@@ -29,8 +31,9 @@ export class Exchange {
     this.#again = again;
     document.addEventListener("key-changed", () => {
       this.#requests.show();
-      // A fault of this side is none that a key mends.
-      if (!panel.hidden) (this.#isFault ? this.#again : () => this.#retry())();
+      // A panel out of view asks only what it was refused: what it shows else is an answer.
+      if (this.#isBarred) this.#retry();
+      else if (!panel.hidden) (this.#isFault ? this.#again : () => this.#retry())(); // no key mends a fault of this side
     });
   }
 
@@ -73,7 +76,7 @@ export class Exchange {
 
   clear() {
     this.#problem.hidden = true;
-    this.#isFault = false;
+    this.#isFault = this.#isBarred = false;
     this.#refused = null;
   }
 
@@ -109,10 +112,10 @@ export class Exchange {
       html("p", {}, message === title ? "" : message, wait),
       html("ul", { hidden: !lines.length }, ...lines),
       html("p", { className: "note", hidden: !ids }, ids),
-      // What was refused for what it says would be refused again.
-      html("button", { type: "button", hidden: status < 500, onclick: () => this.#retry() }, "Try again"),
+      // What was refused for what it says would be refused again, but not what only came too soon.
+      html("button", { type: "button", hidden: status < 500 && retryAfter_s === null, onclick: () => this.#retry() }, "Try again"),
     );
-    this.#problem.hidden = false;
-    this.#isFault = false;
+    this.#problem.hidden = this.#isFault = false;
+    this.#isBarred = status === 401 || status === 403;
   }
 }

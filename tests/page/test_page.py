@@ -252,3 +252,49 @@ def test_a_key_is_asked_for_sent_and_kept_out_of_sight(visit: Visit) -> None:
         assert name in code
         assert "sesame" not in code
     assert page.evaluate("Object.keys(localStorage).length") == 0
+
+
+def test_a_panel_out_of_view_asks_again_what_it_was_refused_when_a_key_comes(visit: Visit) -> None:
+    page = visit("log", expected="401")
+    expect(page.locator(READY["log"])).to_be_visible()
+    problem = {"title": "Unauthorized", "detail": "a key is needed", "code": "unauthenticated", "status": 401}
+
+    def demand(route: Any) -> None:
+        if route.request.headers.get("authorization"):
+            route.continue_()
+        else:
+            route.fulfill(status=401, content_type="application/problem+json", json=problem)
+
+    page.route("**/v1/{sentiment,rainfall}", demand)
+    for name in ("Sentiment", "Rain"):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("alert")).to_contain_text("The service asks for an API key")
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.get_by_label("API key, kept until this tab closes").fill("open sesame")
+    page.get_by_role("button", name="Use key").click()
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    page.get_by_role("tab", name="Sentiment").click()
+    expect(page.locator(".readout")).to_contain_text("After")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert not any(name.startswith("stats") for name in asked)  # that had been answered
+
+
+def test_who_asks_too_often_can_ask_again(visit: Visit) -> None:
+    page = visit("cells", expected="429")
+    expect(page.locator(READY["cells"])).to_be_visible()
+    problem = {"title": "Too Many Requests", "detail": "one a minute", "code": "rate_limited", "status": 429}
+    page.route(
+        "**/v1/cells",
+        lambda route: route.fulfill(
+            status=429, content_type="application/problem+json", json=problem, headers={"Retry-After": "3"}
+        ),
+    )
+    page.get_by_role("button", name="Negation").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Too many requests for now")
+    expect(alert).to_contain_text("Worth trying again in 3 s.")
+    page.unroute("**/v1/cells")
+    alert.get_by_role("button", name="Try again").click()
+    expect(page.locator(READY["cells"])).to_be_visible()
+    expect(alert).to_be_hidden()
