@@ -102,7 +102,8 @@ def test_a_file_can_be_dropped(visit: Visit) -> None:
 def test_a_long_file_is_read_as_far_as_it_is_used(visit: Visit, tmp_path: Path) -> None:
     page = visit("rain")
     choose(page, table(1_500), "train.csv")
-    expect(page.get_by_role("status").filter(has_text="1024 of 1024 hours estimated")).to_be_visible(timeout=60_000)
+    done = page.get_by_role("status").filter(has_text="1024 of 1024 hours estimated; the file has more")
+    expect(done).to_be_visible(timeout=60_000)
     expect(page.locator("table.hours tbody tr")).to_have_count(1_024)
 
 
@@ -199,3 +200,18 @@ def test_what_the_service_refuses_of_a_file_is_said(visit: Visit) -> None:
     page = visit("rain", expected="422")
     choose(page, "Id,minutes_past,radardist_km,Ref\n1,3,10,1000\n")
     expect(page.get_by_role("alert")).to_contain_text("/hours/0/scans/0/Ref: Input should be less than or equal to 100")
+
+
+def test_a_receipt_that_comes_late_does_not_stand_beside_another_hour(visit: Visit, hold_back: HoldBack) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    held = hold_back("**/feedback")
+    page.get_by_label("The gauge had").fill("2")
+    page.get_by_role("button", name="Tell").click()
+    expect(page.locator("#rain [data-part=told]")).to_have_text("Sending …")
+    page.get_by_role("button", name="Drizzle far away").click()
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    with page.expect_response("**/feedback"):
+        held.let_go(page)
+    page.wait_for_timeout(200)
+    expect(page.locator("#rain [data-part=told]")).to_be_empty()

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
+HoldBack = Callable[[str], Any]
 Visit = Callable[..., Page]
 
 
@@ -135,3 +136,17 @@ def test_feedback_that_was_refused_is_told_again_on_demand(visit: Visit, context
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("Kept with the request")).to_be_visible()
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_receipt_that_comes_late_does_not_stand_beside_another_verdict(visit: Visit, hold_back: HoldBack) -> None:
+    page = visit("sentiment")
+    expect(page.locator(".readout")).to_contain_text("After")
+    held = hold_back("**/feedback")
+    page.get_by_role("button", name="Right").click()
+    expect(page.locator("#sentiment [data-part=told]")).to_have_text("Sending …")
+    page.get_by_label("A review").fill(PRAISE)
+    expect(page.locator(".readout")).to_contain_text("After “film.”")
+    with page.expect_response("**/feedback"):
+        held.let_go(page)
+    page.wait_for_timeout(200)
+    expect(page.locator("#sentiment [data-part=told]")).to_be_empty()

@@ -18,10 +18,11 @@ export function rainPanel(panel) {
   const exchange = new Exchange(panel, () => estimate());
   const view = new HourView(parts, exchange);
   let hours = [];
+  let leftOut = ""; // what is to be said of hours that are not read
   let reading = null; // the file that was chosen last, until its hours are shown or others are
 
   const estimate = latest(0, async (signal) => {
-    const [asked, predictions] = [hours, []];
+    const [asked, predictions, note] = [hours, [], leftOut];
     let shown = 0;
     const table = hoursTable(panel.querySelector("table.hours"), asked, (index) => choose(index));
     const choose = (index) => {
@@ -39,15 +40,15 @@ export function rainPanel(panel) {
         table.fill(predictions.push({ ...prediction, item, request_id: answer.request_id }) - 1, prediction);
       });
       if (shown >= first && predictions[shown]) choose(shown);
-      if (asked.length > 1) parts.progress.textContent = `${predictions.length} of ${asked.length} hours estimated`;
+      if (asked.length > 1) parts.progress.textContent = `${predictions.length} of ${asked.length} hours estimated${note}`;
     }
   });
 
-  function take(chosen, note = "") {
+  function take(chosen, note = "", more = "") {
     exchange.clear();
-    [hours, reading] = [chosen, null];
+    [hours, reading, leftOut] = [chosen, null, more];
     buttons.forEach((button, index) => button.setAttribute("aria-pressed", examples[index] === hours[0]));
-    parts.progress.textContent = note;
+    parts.progress.textContent = note + more;
     estimate();
   }
 
@@ -55,7 +56,7 @@ export function rainPanel(panel) {
     reading = file;
     try {
       const { hours: found, more } = await readHours(file, MOST_HOURS);
-      if (reading === file) take(found, `${found.length} hours read from ${file.name}${more ? "; it has more, which are left out" : ""}`);
+      if (reading === file) take(found, `${found.length} hours read from ${file.name}`, more ? "; the file has more, which are left out" : "");
     } catch (error) {
       if (!(error instanceof CsvFault)) throw error;
       if (reading === file) exchange.fault(`${file.name} cannot be read`, error.message);
@@ -77,8 +78,9 @@ class HourView {
     this.parts = parts;
     parts.feedback.addEventListener("submit", (event) => {
       event.preventDefault();
-      const { request_id, item } = this.#prediction;
-      tell(exchange, request_id, { item, rain_mm: Number(parts.gauge.value) }, parts.told);
+      const about = this.#prediction;
+      const { request_id, item } = about;
+      tell(exchange, request_id, { item, rain_mm: Number(parts.gauge.value) }, parts.told, () => this.#prediction === about);
     });
     this.redraw = [
       responsive(parts.radar, (width) => this.#hour && radarHour(width, this.#hour)),

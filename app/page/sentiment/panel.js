@@ -42,7 +42,9 @@ export function sentimentPanel(panel) {
 
   parts.feedback.addEventListener("click", ({ target }) => {
     const right = target.closest("[data-right]")?.dataset.right;
-    if (right && judged) tell(exchange, judged.request_id, { item: 0, label: trueLabel(judged.predictions[0], right === "yes") }, parts.told);
+    if (!right || !judged) return;
+    const about = judged;
+    tell(exchange, about.request_id, { item: 0, label: trueLabel(about.predictions[0], right === "yes") }, parts.told, () => judged === about);
   });
   field.addEventListener("input", () => ask());
   panel.querySelector(".chips").addEventListener("click", ({ target }) => {
