@@ -34,6 +34,9 @@ export function tabs(list, firstShown) {
     choose(all.at(there % all.length));
   });
   const named = () => all.find((tab) => panelOf(tab).id === location.hash.slice(1));
-  addEventListener("hashchange", () => named() && select(named()));
+  addEventListener("hashchange", () => {
+    const tab = location.hash ? named() : all[0]; // another name is that of a place on the page
+    if (tab) select(tab);
+  });
   select(named() ?? all[0]);
 }

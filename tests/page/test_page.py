@@ -92,6 +92,17 @@ def test_tabs_are_walked_with_arrow_keys_and_named_in_the_address(visit: Visit) 
     expect(page.get_by_role("tab", name="Log")).to_be_focused()
 
 
+def test_the_first_panel_is_that_of_the_bare_address(visit: Visit) -> None:
+    page = visit("")
+    page.evaluate("location.hash = '#rain'")
+    expect(page.get_by_role("tabpanel", name="Rain")).to_be_visible()
+    page.evaluate("location.hash = '#panels'")  # where the skip link leads
+    expect(page.get_by_role("tabpanel", name="Rain")).to_be_visible()
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_role("tabpanel", name="Sentiment")).to_be_visible()
+
+
 def test_a_browser_that_keeps_nothing_shows_it_all(visit: Visit, context: BrowserContext) -> None:
     context.add_init_script(
         """for (const name of ["localStorage", "sessionStorage"])
@@ -173,6 +184,21 @@ def test_a_refusal_is_told_with_place_code_and_request(visit: Visit, shipped: ht
     assert shipped.get(f"/v1/requests/{request_id[1]}").json()["error_code"] == "invalid_request"
     page.get_by_label("A tune, or its beginning").fill("X:1\nT:Cafe\n")
     expect(alert).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("panel", "field", "limit"), [("sentiment", "#text", 20_000), ("music", "#tune", 10_000), ("cells", "#cell-text", 20_000)]
+)
+def test_a_text_that_is_too_long_is_refused_and_not_cut(visit: Visit, panel: str, field: str, limit: int) -> None:
+    page = visit(panel, expected="422")
+    expect(page.locator(READY[panel])).to_be_visible()
+    box = page.locator(field)
+    box.fill("a" * (limit + 1))
+    assert len(box.input_value()) == limit + 1
+    expect(page.get_by_role("alert")).to_contain_text("The service does not accept this")
+    expect(page.get_by_role("alert")).to_contain_text(f"at most {limit}")
+    box.fill("X:1\n")
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_full_service_is_asked_again_on_demand(visit: Visit, serve: Serve, settings: Settings, hold: Hold) -> None:
