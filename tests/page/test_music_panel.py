@@ -203,3 +203,41 @@ def test_staves_that_could_not_be_loaded_come_with_the_next_answer(visit: Visit,
     tune(page).fill(HEAD + "G2 B2 | d4 |]")
     expect(notes(page)).to_have_count(3)
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_staves_that_come_while_another_panel_is_shown_are_drawn_on_return(visit: Visit, hold_back: HoldBack) -> None:
+    held = hold_back(LATE)
+    page = visit("music")
+    expect(page.locator(".next li")).to_have_count(10)
+    page.get_by_role("tab", name="Rain").click()
+    with page.expect_response(LATE):
+        held.let_go(page)
+    page.wait_for_timeout(500)  # until it has run, which nothing shows
+    page.get_by_role("tab", name="Music").click()
+    expect(notes(page).first).to_be_visible()
+
+
+def test_a_tune_written_while_another_panel_is_shown_is_drawn_on_return(visit: Visit, hold_back: Callable[[str], Any]) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G4 |")
+    expect(notes(page)).to_have_count(1)
+    held = hold_back("**/generate")
+    page.get_by_label("Seed").fill("5")
+    page.get_by_role("button", name="Continue").first.click()
+    page.get_by_role("tab", name="Rain").click()
+    held.let_go(page)
+    expect(page.locator("[data-part=writing]")).to_contain_text("characters written")
+    page.get_by_role("tab", name="Music").click()
+    expect(notes(page).nth(4)).to_be_visible()
+
+
+def test_a_tune_that_gave_way_to_an_example_can_be_had_back(visit: Visit) -> None:
+    page = visit("music")
+    undo = page.get_by_role("button", name="Undo")
+    page.get_by_role("button", name="Jig").click()  # which stands there
+    expect(undo).to_be_disabled()
+    tune(page).fill(HEAD + "G2 B2 | d4 |]")
+    page.get_by_role("button", name="Reel").click()
+    undo.click()
+    expect(tune(page)).to_have_value(HEAD + "G2 B2 | d4 |]")
+    expect(undo).to_be_disabled()

@@ -83,7 +83,8 @@ class Desk {
     this.saves.forEach((button) => button.addEventListener("click", () => this.#save(button.dataset.save)));
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
-      if (!contentRect.width || contentRect.width === width || this.player.playing) return;
+      if (!contentRect.width) width = 0; // out of view nothing is engraved: coming back, it is
+      if (contentRect.width === width || this.player.playing) return;
       width = contentRect.width;
       this.engrave(field.value);
     }).observe(parts.staves);
@@ -105,6 +106,9 @@ class Desk {
   }
 
   #start(abc) {
+    const { value } = this.field;
+    if (value && value !== abc) this.#before.push(value);
+    this.parts.undo.disabled = !this.#before.length;
     this.set(abc);
     this.field.focus();
   }
