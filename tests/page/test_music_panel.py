@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 HoldBack = Callable[[re.Pattern[str]], Any]
@@ -41,7 +42,7 @@ def test_what_is_written_before_there_can_be_staves_stays(visit: Visit, hold_bac
     held = hold_back(LATE)
     page = visit("music")
     tune(page).fill(HEAD + "G2 B2 | d4 |]")
-    for name in ("Play", "Save ABC", "Save MIDI", "Save SVG"):
+    for name in ("Play", "Save MIDI", "Save SVG"):
         expect(page.get_by_role("button", name=name)).to_be_disabled()
     held.let_go(page)
     expect(page.get_by_role("img", name="Staves of Short & sweet")).to_be_visible()
@@ -241,3 +242,31 @@ def test_a_tune_that_gave_way_to_an_example_can_be_had_back(visit: Visit) -> Non
     undo.click()
     expect(tune(page)).to_have_value(HEAD + "G2 B2 | d4 |]")
     expect(undo).to_be_disabled()
+
+
+@pytest.mark.parametrize(
+    ("title", "name"), [("T:¡Été – ça va!\n", "été-ça-va.abc"), ("T:夜の門\n", "夜の門.abc"), ("T:— ! —\n", "tune.abc")]
+)
+def test_a_head_is_kept_under_its_title(visit: Visit, title: str, name: str) -> None:
+    page = visit("music", expected="422")
+    expect(page.get_by_role("button", name="Save MIDI")).to_be_enabled()
+    text = f"X:1\n{title}M:2/4\n"
+    tune(page).fill(text)
+    for kind in ("MIDI", "SVG"):
+        expect(page.get_by_role("button", name=f"Save {kind}")).to_be_disabled()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save ABC").click()
+    assert download.value.suggested_filename == name
+    assert download.value.path().read_text() == text
+
+
+@pytest.mark.parametrize(("metre", "beat"), [("2/4", 1), ("6/8", 1.5), ("9/8", 1.5), ("12/8", 1.5), ("2/2", 2)])
+def test_a_midi_file_is_in_the_tempo_of_the_slider(visit: Visit, metre: str, beat: float) -> None:
+    page = visit("music")
+    tune(page).fill(f"X:1\nT:Beat\nM:{metre}\nL:1/8\nK:G\nG2 B2 |")
+    expect(notes(page)).to_have_count(2)
+    page.get_by_label("Tempo").fill("90")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save MIDI").click()
+    _, _, after = download.value.path().read_bytes().partition(b"\xff\x51\x03")
+    assert int.from_bytes(after[:3]) == round(60e6 / (90 * beat))

@@ -30,10 +30,11 @@ class Desk {
     this.parts = partsOf(panel);
     this.field = panel.querySelector("#tune");
     this.saves = panel.querySelectorAll("[data-save]");
+    this.needStaves = [this.parts.play, ...panel.querySelectorAll("[data-save=midi], [data-save=svg]")];
     this.exchange = new Exchange(panel, () => this.ask());
     this.player = new Player(() => this.#showPlaying());
     this.ask = latest(PAUSE_MS, (signal) => this.#askNext(signal));
-    this.engrave = engraveSoon(this.parts.staves, (tune) => (this.#tune = tune));
+    this.engrave = engraveSoon(this.parts.staves, (tune) => this.#showTune(tune));
     this.#listen(panel);
   }
 
@@ -58,8 +59,13 @@ class Desk {
   /** From now on the tune can be drawn, played and kept. */
   #openStaves() {
     if (this.exchange.faulty) this.exchange.clear();
-    [this.parts.play, ...this.saves].forEach((button) => (button.disabled = false));
     this.engrave(this.field.value);
+  }
+
+  /** What was engraved, or null: then there is nothing to play, nor to keep but the text. */
+  #showTune(tune) {
+    this.#tune = tune;
+    this.needStaves.forEach((button) => (button.disabled = !tune));
   }
 
   #showUnloaded() {
@@ -154,7 +160,7 @@ class Desk {
 
   async #play() {
     if (this.player.playing) return this.player.stop();
-    this.#tune = engrave(this.parts.staves, this.field.value);
+    this.#showTune(engrave(this.parts.staves, this.field.value));
     if (!this.#tune) return;
     await this.player.play(this.#tune, this.#bpm);
     this.#showPlaying();
@@ -165,7 +171,7 @@ class Desk {
   }
 
   #save(kind) {
-    if (!this.player.playing) this.#tune = engrave(this.parts.staves, this.field.value);
-    if (this.#tune) save(kind, { abc: this.field.value, tune: this.#tune, bpm: this.#bpm, staves: this.parts.staves });
+    if (kind !== "abc" && !this.player.playing) this.#showTune(engrave(this.parts.staves, this.field.value));
+    if (kind === "abc" || this.#tune) save(kind, { abc: this.field.value, tune: this.#tune, bpm: this.#bpm, staves: this.parts.staves });
   }
 }

@@ -6,7 +6,7 @@ const KINDS = {
   abc: { type: "text/vnd.abc", content: ({ abc }) => abc },
   midi: {
     type: "audio/midi",
-    content: ({ tune, bpm }) => abcjs.synth.getMidiFile(tune, { midiOutputType: "binary", chordsOff: true, qpm: bpm }),
+    content: ({ tune, bpm }) => inTempo(abcjs.synth.getMidiFile(tune, { midiOutputType: "binary", chordsOff: true, qpm: bpm }), 60e6 / (bpm * 4 * tune.getBeatLength())),
   },
   svg: { type: "image/svg+xml", content: ({ staves }) => drawing(staves) },
 };
@@ -15,9 +15,22 @@ const KINDS = {
 export function save(kind, subject) {
   const { type, content } = KINDS[kind];
   const href = URL.createObjectURL(new Blob([content(subject)], { type }));
-  const name = subject.abc.match(/^T:(.*)$/m)?.[1].trim().replace(/[^\w-]+/g, "-").toLowerCase() || "tune";
-  html("a", { href, download: `${name}.${kind === "midi" ? "mid" : kind}` }).click();
+  html("a", { href, download: `${fileName(subject.abc)}.${kind === "midi" ? "mid" : kind}` }).click();
   setTimeout(() => URL.revokeObjectURL(href), 1000);
+}
+
+/** The title in letters, marks and digits of any script. */
+function fileName(abc) {
+  const title = abc.match(/^T:(.*)$/m)?.[1] ?? "";
+  return title.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "").toLowerCase() || "tune";
+}
+
+/** A MIDI file with its tempo set, as abcjs does not where a beat is no quarter. */
+function inTempo(midi, quarter_us) {
+  const tempo = midi.findIndex((byte, index) => byte === 0xff && midi[index + 1] === 0x51 && midi[index + 2] === 3);
+  const bytes = [16, 8, 0].map((shift) => (Math.round(quarter_us) >> shift) & 0xff);
+  if (tempo >= 0) midi.set(bytes, tempo + 3);
+  return midi;
 }
 
 /** All lines of staves as one stand-alone drawing, black on nothing. */
