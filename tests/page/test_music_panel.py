@@ -270,3 +270,25 @@ def test_a_midi_file_is_in_the_tempo_of_the_slider(visit: Visit, metre: str, bea
         page.get_by_role("button", name="Save MIDI").click()
     _, _, after = download.value.path().read_bytes().partition(b"\xff\x51\x03")
     assert int.from_bytes(after[:3]) == round(60e6 / (90 * beat))
+
+
+def test_the_tempo_of_the_slider_is_told_after_coming_back(visit: Visit) -> None:
+    page = visit("music")
+    page.get_by_label("Tempo").fill("90")
+    page.goto("about:blank")
+    page.go_back()
+    expect(page.get_by_label("Tempo")).to_have_value("90")
+    expect(page.locator("[data-part=bpm]")).to_have_text("90")
+
+
+def test_characters_are_written_one_after_another_by_keyboard(visit: Visit) -> None:
+    page = visit("music")
+    tune(page).fill(HEAD + "G2 B2 ")
+    expect(page.locator("[data-part=cost]")).to_contain_text("bits a character")
+    for _ in range(2):
+        before = tune(page).input_value()
+        button = page.locator(".next button:enabled").first
+        button.evaluate("button => { button.dataset.old = ''; button.focus(); }")
+        page.keyboard.press("Enter")
+        expect(page.locator(".next button:enabled:not([data-old])").first).to_be_focused()
+        assert len(tune(page).input_value()) == len(before) + 1

@@ -4,6 +4,7 @@ import { html } from "../dom.js";
 const NAMES = { "": "end of the tune", "\n": "new line", " ": "space" };
 
 export function nextCharacters(list, characters, write) {
+  const focused = list.contains(document.activeElement);
   list.replaceChildren(...characters.map(({ character, probability }) => {
     const percent = `${(100 * probability).toFixed(1)} %`;
     const name = NAMES[character] ?? character;
@@ -13,4 +14,6 @@ export function nextCharacters(list, characters, write) {
     const press = { type: "button", disabled: character === "", onclick: () => write(character) };
     return html("li", {}, html("button", press, bar, label, html("span", { className: "percent" }, percent)));
   }));
+  // Who walks by keyboard goes on from here, though what was pressed is gone.
+  if (focused) list.querySelector("button:enabled")?.focus();
 }

@@ -36,6 +36,9 @@ class Desk {
     this.ask = latest(PAUSE_MS, (signal) => this.#askNext(signal));
     this.engrave = engraveSoon(this.parts.staves, (tune) => this.#showTune(tune));
     this.#listen(panel);
+    // Coming back to the page, a browser fills in the slider, before this or after, but not what it says.
+    this.#showTempo();
+    addEventListener("pageshow", () => this.#showTempo());
   }
 
   /** Another text: engraved at once, what comes next asked soon. */
@@ -84,7 +87,7 @@ class Desk {
     parts.halt.addEventListener("click", () => this.#writing?.abort());
     parts.undo.addEventListener("click", () => this.#undo());
     parts.play.addEventListener("click", () => this.#play());
-    parts.tempo.addEventListener("input", () => (parts.bpm.textContent = parts.tempo.value));
+    parts.tempo.addEventListener("input", () => this.#showTempo());
     parts.tempo.addEventListener("change", () => this.player.playing && this.player.play(this.#tune, this.#bpm));
     this.saves.forEach((button) => button.addEventListener("click", () => this.#save(button.dataset.save)));
     let width = 0;
@@ -94,6 +97,10 @@ class Desk {
       width = contentRect.width;
       this.engrave(field.value);
     }).observe(parts.staves);
+  }
+
+  #showTempo() {
+    this.parts.bpm.textContent = this.parts.tempo.value;
   }
 
   get #bpm() {
