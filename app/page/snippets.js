@@ -2,6 +2,8 @@
 import { address } from "./api.js";
 import { key } from "./key.js";
 
+const MOST_ARGUMENT = 100_000; // characters; Linux takes 128 KiB
+
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curl(path, body) {
@@ -9,9 +11,14 @@ function curl(path, body) {
     `curl -sS${body?.stream ? "N" : ""} ${body ? address(path) : quoted(address(path))}`,
     ...(body ? ["-H 'Content-Type: application/json'"] : []),
     ...(key() ? ['-H "Authorization: Bearer $GATEHOUSE_KEY"'] : []),
-    ...(body ? [`-d ${quoted(JSON.stringify(body))}`] : []),
+    ...(body ? [data(JSON.stringify(body))] : []),
   ];
   return lines.join(" \\\n  ");
+}
+
+/** A body too long for an argument is read from what follows the command. */
+function data(json) {
+  return json.length > MOST_ARGUMENT ? `--data-binary @- <<'END'\n${json}\nEND` : `-d ${quoted(json)}`;
 }
 
 /** A JSON value as Python writes it. JSON's strings and numbers are Python's, too. */

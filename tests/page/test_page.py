@@ -161,6 +161,18 @@ def test_the_request_shown_is_a_program_that_works(visit: Visit, panel: str, ans
             assert answer in done.stdout, (language, done.stderr)
 
 
+@pytest.mark.skipif(not which("curl"), reason="needs curl")
+def test_a_request_too_long_for_an_argument_is_a_program_that_works(visit: Visit) -> None:
+    page = visit("sentiment")
+    page.get_by_label("A review, or any text in English").fill("It's a good film. " * 1_000)
+    page.get_by_role("button", name="As it reads").click()
+    expect(page.locator("#sentiment .request .note").first).to_contain_text("Copy takes them all")
+    code = copied(page, "sentiment", "curl")
+    assert len(code) > 131_072
+    done = subprocess.run(["bash"], input=code, capture_output=True, text=True, check=True, timeout=60)
+    assert "probability" in done.stdout
+
+
 def test_the_streamed_request_shown_works_too(visit: Visit) -> None:
     page = visit("music")
     page.get_by_label("Characters").fill("30")
