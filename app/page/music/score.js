@@ -21,15 +21,18 @@ export function engrave(place, abc) {
   return tune?.lines.length ? tune : null;
 }
 
-/** Engraves at most once a frame: while a tune is being written, only its newest state counts. */
+/** Engraves at most once a frame, and half of the time at most: while a tune is being written, only its newest state counts. */
 export function engraveSoon(place, done) {
   let waiting = null;
+  let took_ms = 0; // of a long tune half a second and more, in which no key would be heard
+  const draw = () => {
+    const [newest, started_ms] = [waiting, performance.now()];
+    waiting = null;
+    done(engrave(place, newest));
+    took_ms = performance.now() - started_ms;
+  };
   return (abc) => {
-    if (waiting === null) requestAnimationFrame(() => {
-      const newest = waiting;
-      waiting = null;
-      done(engrave(place, newest));
-    });
+    if (waiting === null) setTimeout(() => requestAnimationFrame(draw), took_ms);
     waiting = abc;
   };
 }
