@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from app.request_record import size_bytes
-from app.row_store import STORE_FAULTS, RowStore, is_outage
+from app.row_store import MOST_BYTES_A_COMMIT, MOST_ROWS_A_COMMIT, STORE_FAULTS, RowStore, is_outage
 from app.spool import Spool, Spooled, left_behind, read
 
 log = logging.getLogger(__name__)
-
-_ROWS_A_COMMIT, _BYTES_A_COMMIT = 256, 4 << 20
 
 
 class Backlog:
@@ -60,12 +58,12 @@ def _bring(segment: Path, store: RowStore) -> int:
 
 
 def _groups(rows: Iterable[Spooled]) -> Iterator[list[Spooled]]:
-    """Of so many rows, and bytes with the last one's beyond: a database takes seconds for some."""
+    """Each for one commit."""
     group, size = list[Spooled](), 0
     for kind, row in rows:
         group.append((kind, row))
         size += size_bytes(row)
-        if len(group) == _ROWS_A_COMMIT or size >= _BYTES_A_COMMIT:
+        if len(group) == MOST_ROWS_A_COMMIT or size >= MOST_BYTES_A_COMMIT:
             yield group
             group, size = [], 0
     if group:

@@ -1,6 +1,5 @@
 """A Connection: uvicorn's, which says when it is idle, bounds the head of a request and reads its body whatever is offered."""
 
-import asyncio
 from typing import Any
 
 import httptools
@@ -19,7 +18,7 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     _is_known = False  # the head that the parser reads
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._idle: Idle = self.app_state["idle"]
         self._under_way: set[Any] = set()
@@ -51,18 +50,17 @@ class Connection(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 data = b""
             except httptools.HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
-                self._read_the_body()
+                data = self._head_of_the_body() + data[offer.args[0] :]
             except httptools.HttpParserError:
                 self.send_400_response("Invalid HTTP request received.")
                 return
 
-    def _read_the_body(self) -> None:
-        """With another parser, which is told of the head only how long the body is."""
+    def _head_of_the_body(self) -> bytes:
+        """For another parser, which reads what follows: all that it needs of a head is how long the body is."""
         framing = [b"%s: %s\r\n" % field for field in self.headers if field[0] in _FRAMING]
         self.parser, self._is_known = httptools.HttpRequestParser(self), True
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n"]))
+        return b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n"])
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import from_json
 from sqlalchemy import Engine
 
-from app.bulk.outputs import Record, check_place, output_for
+from app.bulk.outputs import Record, check_output, output_for
 from app.bulk.rows import Kind
 from app.log_export import rows
 from app.log_rows import Selection
@@ -51,7 +51,7 @@ def make_training_file(engine: Engine, task: str, selection: Selection, output: 
     """Writes `output`, which appears whole at the end. Raises ValueError if it would be empty, BulkError."""
     kept, made, parts = KEPT[task], Made(), list[Path]()
     form = output_for(output, kept.columns)
-    check_place(output)
+    check_output(output)
     with TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.name}.") as folder:
         for number, batch in enumerate(rows(engine, selection)):
             parts.append(Path(folder) / f"{number:08d}")

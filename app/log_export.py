@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import JSON, Boolean, Engine, Float, Integer, select
 
 from app.bulk.arrow import pyarrow
-from app.bulk.outputs import check_place
+from app.bulk.outputs import check_output
 from app.log_rows import Selection, walk
 from app.request_record import RequestRecord, UtcDateTime
 
@@ -69,7 +69,7 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
 
     Raises BulkError where there can be no such file.
     """
-    check_place(path)
+    check_output(path)
     new = path.with_name(path.name + ".new")
     try:
         with new.open("wb") as file:

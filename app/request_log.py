@@ -21,7 +21,7 @@ from app.deadlines import Deadlines
 from app.hold import Hold
 from app.idempotency import Answer, Claim
 from app.request_record import RequestRecord, Row
-from app.row_store import STORE_FAULTS, RowStore, Work, is_outage, reason
+from app.row_store import MOST_BYTES_A_COMMIT, MOST_ROWS_A_COMMIT, STORE_FAULTS, RowStore, Work, is_outage, reason
 from app.spool import Kind, Spool, SpoolFull
 from app.upkeep import Upkeep
 from app.waiting import LogUnavailable, Waiting, tell
@@ -33,8 +33,6 @@ Mode = Literal["durable", "relaxed"]
 Place = Literal["durable", "spooled"]
 """Where a row is: committed in the database, or on disk in the spool."""
 
-_MOST_ROWS_A_COMMIT = 256
-_MOST_BYTES_A_COMMIT = 4 << 20  # and one row more: a database takes seconds for some
 _MOST_WAIT_S = 5.0
 _MOST_STORE_S = 4.0  # below what callers wait, so that they are told of what happened and not before it happens
 _MOST_STORE_RELAXED_S = 1.5  # the spool is at hand
@@ -203,7 +201,7 @@ class RequestLog:
     def _more(self, size_bytes: int) -> list[Waiting]:
         """What else waits by now and goes with a row of this size."""
         more: list[Waiting] = []
-        while len(more) < _MOST_ROWS_A_COMMIT - 1 and size_bytes < _MOST_BYTES_A_COMMIT:
+        while len(more) < MOST_ROWS_A_COMMIT - 1 and size_bytes < MOST_BYTES_A_COMMIT:
             try:
                 item = self._line.get_nowait()
             except queue.Empty:

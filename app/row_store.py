@@ -45,6 +45,10 @@ _JSON: dict[str, Callable[[Any], str]] = {
 """Column -> its text. What callers sent may be nested deeper than pydantic_core goes."""
 _LATE_S = 0.5  # so much longer than its limit a statement may take before its connection is cut
 
+MOST_ROWS_A_COMMIT = 256
+MOST_BYTES_A_COMMIT = 4 << 20
+"""Of payloads, and one row's more: a database takes seconds for some."""
+
 Work = Callable[[Connection], Any]
 """Something else to do within a commit."""
 

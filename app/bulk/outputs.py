@@ -34,7 +34,7 @@ class Output(ABC):
         """The whole file."""
 
 
-def check_place(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Raises BulkError where no file can have this name."""
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise BulkError(f"{path}: {'a folder' if path.is_dir() else 'its folder is not there'}, allowed is a file's name")

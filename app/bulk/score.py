@@ -15,7 +15,7 @@ from rich.text import Text
 
 from app import __version__
 from app.bulk.items import TaskItems
-from app.bulk.outputs import check_place, output_for
+from app.bulk.outputs import check_output, output_for
 from app.bulk.parquet_rows import ParquetRows
 from app.bulk.parts import Parts, open_parts
 from app.bulk.passes import WINDOW_ITEMS, WINDOW_SIZE, scored, windows
@@ -68,7 +68,7 @@ def score_file(
     known_format(output)
     if choice.task == "rainfall" and (choice.text_column or choice.id_columns):
         raise BulkError("--text-column and --id-column are for sentiment; an hour of rain is named by its Id")
-    check_place(output)
+    check_output(output)
     if source.resolve() == output.resolve():
         raise BulkError(f"{output}: the output would take the place of the input")
     with closing(_READERS[known_format(source)](source)) as rows:

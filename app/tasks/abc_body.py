@@ -1,8 +1,8 @@
 """The notes of a tune in ABC notation, read character by character. Takes whatever comes: a prompt may hold anything."""
 
 from collections.abc import Callable
-from enum import Enum, auto
 
+from app.tasks.abc_at import At
 from app.tasks.abc_rhythm import TUPLET_TIMES, Rhythm
 from app.tasks.abc_words import CHORD_GRID, takes_chords
 
@@ -10,28 +10,6 @@ NOTES = "ABCDEFGabcdefg"
 PARTS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ACCIDENTALS = "^_="
 _RESTS = "zx"
-
-
-class At(Enum):
-    """What the next character goes on with."""
-
-    GAP = auto()  # between notes, bars and lines
-    NOTE = auto()  # after a note, rest or chord whose length may go on
-    BARS_REST = auto()  # "Z"
-    BEFORE_NOTE = auto()  # something stands before a note that has to come
-    ACCIDENTAL = auto()
-    OPEN = auto()  # "("
-    BAR = auto()  # "|"
-    COLON = auto()  # ":"
-    REPEATED = auto()  # ":|"
-    BRACKET = auto()  # "[" after a bar line
-    CHORD = auto()
-    NAME = auto()  # in quotes
-    GRACE = auto()
-    LINE_END = auto()  # a line end has to come
-    LETTER = auto()  # a letter at the beginning of a line that is no note: a field's or an ornament
-    FIELD = auto()
-    SKIP = auto()  # something unknown
 
 
 class Body:

@@ -6,10 +6,11 @@ possible end, and at last notes as long as the bar takes.
 """
 
 from collections.abc import Callable
-from enum import IntEnum
 
-from app.tasks.abc_body import NOTES, PARTS, At, Body
+from app.tasks.abc_at import At
+from app.tasks.abc_body import NOTES, PARTS, Body
 from app.tasks.abc_header import WORDS
+from app.tasks.abc_pace import Pace, pace_of
 from app.tasks.abc_words import CHORD_GRID, CHORD_NAMES, LONGEST, length_moves, longest_up_to
 
 END = "\0"
@@ -21,37 +22,11 @@ _MOST_GRACES, _MOST_IN_CHORD, _MOST_ORNAMENTS, _MOST_SLURRED_BARS = 3, 4, 2, 1
 # Some editions align their bars with spaces. Within a bar a model that misses its bar line would fill in without an end.
 _MOST_SPACES, _MOST_SPACES_IN_BAR = 12, 3
 
-# The longest way out is from the first bar of a repeat through its second ending.
-_TIGHT = 60
-_HURRY = 90
-_BARS_TO_PHRASE, _BARS_TO_PART = 5, 9
-
-
-class Pace(IntEnum):
-    """How near the end has to be."""
-
-    FREE = 0
-    LAST_PART = 1
-    LAST_PHRASE = 2
-    HURRY = 3
-    TIGHT = 4
-
 
 def permitted(body: Body, left: int) -> str:
     """The characters that keep the tune well-formed, with `left` characters to go, the end counted as one."""
     # Only a prompt can leave nothing, such as a bar too short: a note, then.
-    return _MOVES[body.at](body, _pace(body, left)) or body.tied_to[:1] or NOTES
-
-
-def _pace(body: Body, left: int) -> Pace:
-    if left <= _TIGHT:
-        return Pace.TIGHT
-    if left <= _HURRY:
-        return Pace.HURRY
-    per_bar = min(max(body.characters // max(body.bars.count, 1), 8), 40) if body.bars.count > 1 else 14
-    if left <= _HURRY + _BARS_TO_PHRASE * per_bar:
-        return Pace.LAST_PHRASE
-    return Pace.LAST_PART if left <= _HURRY + _BARS_TO_PART * per_bar else Pace.FREE
+    return _MOVES[body.at](body, pace_of(body, left)) or body.tied_to[:1] or NOTES
 
 
 def _gap(body: Body, pace: Pace) -> str:
