@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -68,6 +67,7 @@ def serve(
     from app.database import is_for_many_processes
     from app.metrics import SHARED
     from app.process_log import log_config
+    from app.processes import serve_side_by_side
     from app.settings import Settings
     from app.tracing import check_traces
 
@@ -78,22 +78,24 @@ def serve(
         brought_to(settings.database_url)
     if settings.workers > 1 and not is_for_many_processes(settings.database_url):
         raise ValueError("GATEHOUSE_WORKERS above 1 needs PostgreSQL: of a SQLite file only one process is the writer")
-    # A signal ends a single process here, before anything could be cleaned up.
-    with TemporaryDirectory() if settings.workers > 1 else nullcontext() as shared:
-        if shared:
-            os.environ[SHARED] = shared  # read by the processes to come
-        uvicorn.run(
-            "app.main:create_app",
-            factory=True,
-            host=host or settings.host,
-            port=port or settings.port,
-            workers=settings.workers,
-            **listening.OPTIONS,
-            log_config=log_config(settings.log_format),
-            access_log=False,  # requests have lines of our own
-            # A client that never finishes its request must not keep the process from ending.
-            timeout_graceful_shutdown=_MOST_DRAIN_S,
-        )
+    options: dict[str, Any] = {
+        "app": "app.main:create_app",
+        "factory": True,
+        "host": host or settings.host,
+        "port": port or settings.port,
+        "workers": settings.workers,
+        **listening.OPTIONS,
+        "log_config": log_config(settings.log_format),
+        "access_log": False,  # requests have lines of our own
+        # A client that never finishes its request must not keep the process from ending.
+        "timeout_graceful_shutdown": _MOST_DRAIN_S,
+    }
+    if settings.workers == 1:
+        uvicorn.run(**options)
+        return
+    with TemporaryDirectory() as shared:
+        os.environ[SHARED] = shared  # read by the processes to come
+        serve_side_by_side(uvicorn.Config(**options))
 
 
 # A step down looks like an option.

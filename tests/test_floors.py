@@ -62,6 +62,7 @@ FLOORS = {
     "app.open_inference": 2,
     "app.paths": 2,
     "app.payloads": 2,
+    "app.processes": 2,
     "app.rate_limit": 2,
     "app.record_schemas": 2,
     "app.reply": 2,

@@ -1,5 +1,6 @@
 """Several real processes on one PostgreSQL; and on SQLite, which takes one writer, the refusal."""
 
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ Process = subprocess.Popen[str]
 
 
 @contextmanager
-def serving(models: Path, url: str, port: int) -> Iterator[Process]:
+def serving(models: Path, url: str, port: int, **settings: str) -> Iterator[Process]:
     engine = make_engine(url)
     migrate(engine)
     engine.dispose()
@@ -32,6 +33,7 @@ def serving(models: Path, url: str, port: int) -> Iterator[Process]:
         "GATEHOUSE_DATABASE_URL": url,
         "GATEHOUSE_WORKERS": "2",
         "GATEHOUSE_DRAIN_NOTICE_S": "0",
+        **{f"GATEHOUSE_{name.upper()}": value for name, value in settings.items()},
     }
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as process:
@@ -82,6 +84,30 @@ def test_the_gauges_of_a_killed_process_end_with_it(tiny_models: Path, url: str,
         until(lambda: _serving_music(port) == 1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_while_the_last_requests_are_answered_new_callers_are_refused_at_once(tiny_models: Path, url: str, port: int) -> None:
+    body = json.dumps(examples.SENTIMENT).encode()
+    head = f"POST /v1/sentiment HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    with serving(tiny_models, url, port) as process:
+        until(lambda: _serving_music(port) == 2, 60)
+        with socket.create_connection(("127.0.0.1", port), 30) as slow:
+            slow.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            assert slow.recv(100).startswith(b"HTTP/1.1 100 ")  # one of them has accepted it, and waits for its body
+            process.send_signal(signal.SIGTERM)
+            until(lambda: _is_refused(port), 10)
+            slow.sendall(body)
+            assert slow.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert process.wait(30) == 0
+
+
+def _is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def _workers(process: Process) -> list[int]:

@@ -1,0 +1,19 @@
+"""Several processes that serve side by side on one socket, and the one that starts, replaces and ends them."""
+
+from uvicorn import Config
+from uvicorn.supervisors import Multiprocess
+
+
+def serve_side_by_side(config: Config) -> None:
+    """Until a signal ends them."""
+    _Supervisor(config, [config.bind_socket()]).run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's, which would hold the socket until the last of them has ended: who called meanwhile would wait in its queue
+    and be cut off then, and is refused at once."""
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
