@@ -1,12 +1,18 @@
 """Several processes that serve side by side on one socket, and the one that starts, replaces and ends them."""
 
+import sys
+
 from uvicorn import Config
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 
 def serve_side_by_side(config: Config) -> None:
-    """Until a signal ends them."""
-    _Supervisor(config, [config.bind_socket()]).run()
+    """Until a signal ends them. Where they cannot start, the exit code says so, as that of a single process does."""
+    supervisor = _Supervisor(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
 
 
 class _Supervisor(Multiprocess):

@@ -110,6 +110,17 @@ def _is_refused(port: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_processes_that_cannot_start_end_with_an_exit_code_that_says_so(
+    tiny_models: Path, url: str, port: int, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with serving(tiny_models, url, port, log_mode="relaxed", spool_dir=str(tmp_path / "file")) as process:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 3  # as of a single process
+        assert "FileExistsError" in said
+
+
 def _workers(process: Process) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
