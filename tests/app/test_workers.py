@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -36,11 +36,12 @@ def serving(models: Path, url: str, port: int, **settings: str) -> Iterator[Proc
         **{f"GATEHOUSE_{name.upper()}": value for name, value in settings.items()},
     }
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, start_new_session=True) as process:
         try:
             yield process
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -100,6 +101,21 @@ def test_while_the_last_requests_are_answered_new_callers_are_refused_at_once(ti
             slow.sendall(body)
             assert slow.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_signal_to_all_processes_at_once_leaves_callers_the_time_of_the_notice(
+    tiny_models: Path, url: str, port: int
+) -> None:
+    with serving(tiny_models, url, port, drain_notice_s="60") as process:
+        until(lambda: _serving_music(port) == 2, 60)
+        os.killpg(process.pid, signal.SIGTERM)  # as systemd does
+        assert process.stderr
+        told = (line for line in process.stderr if "Terminated child process" in line)
+        assert len([next(told), next(told)]) == 2
+        for _ in range(20):
+            assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code == 503
+            time.sleep(0.05)
 
 
 def _is_refused(port: int) -> bool:
