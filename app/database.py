@@ -32,10 +32,12 @@ _shared: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
 """PostgreSQL engine -> the driver's connections in its pool."""
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, writes: bool = False) -> Engine:
     """For SQLite or PostgreSQL, whatever driver the URL names: sqlite3 and psycopg 3 are used. Connects only when used.
 
-    Raises ValueError without a word of the URL but its scheme: the rest may hold a password.
+    `writes`: to one that can be written, or not at all. A standby, to which the address may lead for moments while another
+    server takes over, would be stayed with and never be of use. Raises ValueError without a word of the URL but its scheme:
+    the rest may hold a password.
     """
     scheme, separator, rest = url.partition("://")
     backend = scheme.partition("+")[0]
@@ -43,6 +45,8 @@ def make_engine(url: str) -> Engine:
     if backend in {"postgres", "postgresql"}:
         backend = "postgresql+psycopg"
         options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_S, **_KEEPALIVE}}
+        if writes:
+            options["connect_args"]["target_session_attrs"] = "read-write"
     elif backend != "sqlite":
         begins = f"begins with {scheme[:20]!r}" if separator else "has no ://"
         raise ValueError(f"the database URL {begins}, allowed are sqlite:// and postgresql://")

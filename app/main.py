@@ -127,7 +127,7 @@ def _lifespan(
         registry = await asyncio.to_thread(Registry.load, settings.models_dir, settings.provider, cpus, metrics.passed)
         gates = {task: Gate(task, settings.queue_limit_requests) for task in BUNDLED}
         demonstration = await asyncio.to_thread(Demonstration.load, settings.models_dir, settings.provider)
-        engine = make_engine(settings.database_url)
+        engine = make_engine(settings.database_url, writes=True)
         most_spool_bytes = settings.spool_max_bytes if settings.log_mode == "relaxed" else None
         keep = timedelta(hours=settings.idempotency_hours)
         passes = [gates[task] for task in ("sentiment", "rainfall")]  # a tune takes as long as it takes

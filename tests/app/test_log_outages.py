@@ -146,6 +146,23 @@ def test_a_postgres_that_is_stopped_and_started_is_used_again(
     until(lambda: answers(client), 10)
 
 
+def test_a_standby_that_was_met_while_another_took_over_is_left(
+    postgres: str, proxy: Proxy, serve: Serve, settings: Settings
+) -> None:
+    client = serve(settings.model_copy(update={"database_url": proxy.url}))
+    assert answers(client)
+    engine = make_engine(postgres)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ALTER ROLE postgres SET default_transaction_read_only = on")
+        try:
+            proxy.cut()
+            check_refused(client)
+        finally:
+            connection.exec_driver_sql("ALTER ROLE postgres RESET default_transaction_read_only")
+    engine.dispose()
+    until(lambda: answers(client), 10)
+
+
 def test_what_a_database_says_of_durability_does_not_matter(url: str) -> None:
     engine = make_engine(url)
     migrate(engine)
