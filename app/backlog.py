@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from app.request_record import size_bytes
@@ -10,6 +11,8 @@ from app.row_store import MOST_BYTES_A_COMMIT, MOST_ROWS_A_COMMIT, STORE_FAULTS,
 from app.spool import Spool, Spooled, left_behind, read
 
 log = logging.getLogger(__name__)
+
+_MOST_PAUSE_S = 1.0
 
 
 class Backlog:
@@ -19,6 +22,14 @@ class Backlog:
         self.spool = spool
         self.active = False
         self._lock = threading.Lock()
+        self._last = threading.Lock()  # held while the last rows are brought home
+
+    def is_ahead(self) -> bool:
+        """Whether new rows must go behind those that wait. While the last of these are brought, it says so a moment later:
+        under load others would come behind them without end."""
+        if self.active and self._last.acquire(timeout=_MOST_PAUSE_S):
+            self._last.release()
+        return self.active
 
     def add(self, rows: Sequence[Spooled]) -> None:
         """On disk when it returns. Raises SpoolFull, OSError."""
@@ -29,8 +40,15 @@ class Backlog:
     def bring_home(self, store: RowStore) -> int:
         """Everything that waits; how many rows could not be stored, ever. Raises STORE_FAULTS if the database is not there."""
         bad = 0
-        while (segment := self.spool.take()) is not None:
-            bad += _bring(segment, store)
+        while self.active:
+            with self._last if self.spool.rows <= MOST_ROWS_A_COMMIT else nullcontext():
+                bad += self._bring_oldest(store)
+        return bad
+
+    def _bring_oldest(self, store: RowStore) -> int:
+        bad = 0
+        if segment := self.spool.take():
+            bad = _bring(segment, store)
             self.spool.done(segment)
         with self._lock:
             self.active = self.spool.rows > 0

@@ -215,7 +215,7 @@ class RequestLog:
 
     def _commit(self, group: list[Waiting]) -> None:
         """All at once."""
-        if self._backlog and self._backlog.active:
+        if self._backlog and self._backlog.is_ahead():
             self._spool(group, self._backlog, "the database is gone")
             return
         works = sorted((waiting for waiting in group if waiting.kind in _WORK), key=lambda waiting: waiting.place)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -256,8 +257,51 @@ def test_a_backlog_comes_home_in_commits_of_a_few_mebibytes(tmp_path: Path) -> N
     spool, groups = Spool(tmp_path, 1_000_000, 1), list[int]()
     spool.add([("row", row(request_bytes=size << 20)) for size in (3, 3, 3, 5, 1)])
     store: Any = SimpleNamespace(commit=lambda rows, ends: groups.append(len(rows)))
-    Backlog(spool).bring_home(store)
+    backlog = Backlog(spool)
+    backlog.active = True
+    backlog.bring_home(store)
     assert groups == [2, 2, 1]
+    spool.close()
+
+
+def test_a_backlog_ends_although_somebody_comes_during_every_commit(tmp_path: Path) -> None:
+    spool, comers = Spool(tmp_path, 1_000_000, 1), list[threading.Thread]()
+    backlog = Backlog(spool)
+
+    def come() -> None:
+        if backlog.is_ahead():
+            backlog.add([("row", row())])
+
+    def commit(rows: Any, ends: Any) -> None:
+        comers.append(threading.Thread(target=come))
+        comers[-1].start()
+        comers[-1].join(0.1)
+        assert len(comers) < 10, "it does not end"
+
+    backlog.add([("row", row())])
+    store: Any = SimpleNamespace(commit=commit)
+    assert backlog.bring_home(store) == 0
+    for comer in comers:
+        comer.join()
+    assert (backlog.active, spool.rows) == (False, 0)
+    spool.close()
+
+
+def test_a_backlog_whose_end_does_not_come_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.backlog._MOST_PAUSE_S", 0.01)
+    spool, fails = Spool(tmp_path, 1_000_000, 1), OSError("the database is gone again")
+    backlog = Backlog(spool)
+
+    def commit(rows: Any, ends: Any) -> None:
+        assert backlog.is_ahead()
+        backlog.add([("row", row())])
+        raise fails
+
+    backlog.add([("row", row())])
+    store: Any = SimpleNamespace(commit=commit)
+    with pytest.raises(OSError, match="gone again"):
+        backlog.bring_home(store)
+    assert (backlog.active, spool.rows) == (True, 2)
     spool.close()
 
 
