@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Literal
 
 from app.file_lock import locked
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 Kind = Literal["row", "end"]
 """A row to insert, or what changes in the row of a stream that ended."""
 Spooled = tuple[Kind, Row]
+
+_A_FEW_ROWS_BYTES = 64 * 1024
 
 
 class SpoolFull(Exception):
@@ -44,6 +47,7 @@ class Spool:
         self._sizes: dict[Path, int] = {}
         self._rows: dict[Path, int] = {}
         self._refused = False  # the last rows, for want of room
+        self._failed = False  # to write the last rows, as where the disk is full
         self._own = locked(folder / f"{self._name}.lock", wait=True)
 
     @property
@@ -57,7 +61,7 @@ class Spool:
 
     def is_full(self) -> bool:
         """Whether the next rows are likely to be refused."""
-        return self._refused
+        return self._refused or (self._failed and not self._takes_bytes())
 
     def add(self, rows: Sequence[Spooled]) -> None:
         """All of them, on disk when it returns. Raises SpoolFull, OSError; then none of them."""
@@ -66,6 +70,7 @@ class Spool:
             self._refused = self.size_bytes + len(text) > self._most_bytes
             if self._refused:
                 raise SpoolFull
+            self._failed = True
             segment = self._segment or self._begin()
             path = Path(segment.name)
             try:
@@ -78,6 +83,7 @@ class Spool:
                     segment.close()
                     self._segment = None
                 raise
+            self._failed = False
             self._sizes[path] += len(text)
             self._rows[path] += len(rows)
 
@@ -105,6 +111,15 @@ class Spool:
         if self._own is not None:
             os.close(self._own)
             self._own = None
+
+    def _takes_bytes(self) -> bool:
+        """Tried, because nobody sends rows any more to a service that has said that it cannot keep them."""
+        try:
+            with TemporaryFile(dir=self._folder, buffering=0) as file:
+                _write(file, bytes(_A_FEW_ROWS_BYTES))
+        except OSError:
+            return False
+        return True
 
     def _begin(self) -> IO[bytes]:
         self._number += 1

@@ -116,6 +116,23 @@ def test_a_full_spool_refuses_and_says_so(serve: Serve, relaxed: Settings) -> No
     assert all(client.get(f"/v1/requests/{one}").status_code == 200 for one in kept)
 
 
+def test_a_spool_on_a_full_disk_is_told_until_there_is_room(
+    serve: Serve, relaxed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    client = serve(relaxed)
+    with locked(relaxed.database_url):
+        with monkeypatch.context() as full:
+            full.setattr(app.spool, "_write", fail)
+            assert post(client).json()["code"] == "log_unavailable"
+            refused = client.get("/readyz")
+            assert (refused.status_code, "the spool is full" in refused.json()["detail"]) == (503, True)
+        assert client.get("/readyz").status_code == 200
+        assert post(client).headers["x-gatehouse-log"] == "spooled"
+
+
 def test_rows_of_a_killed_server_are_in_the_database_after_the_next_start_once(
     own_postgres: Any, tiny_models: Path, tmp_path: Path
 ) -> None:
