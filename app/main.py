@@ -23,6 +23,7 @@ from app.key_ring import KeyRing
 from app.listening import Idle
 from app.metrics import SHARED, Metrics
 from app.middleware import Ledger
+from app.processes import end_with_supervisor
 from app.registry import Registry
 from app.request_log import RequestLog
 from app.retention import Retention
@@ -144,6 +145,7 @@ def _lifespan(
         gc.collect()
         gc.freeze()
         announce_end(app, settings.drain_notice_s)
+        end_with_supervisor()
         gauges = [asyncio.create_task(_refresh(metrics)), asyncio.create_task(_look_for_drift(house, metrics))]
         try:
             yield {"idle": Idle(settings)}  # the server hands it to its connections

@@ -118,6 +118,14 @@ def test_a_signal_to_all_processes_at_once_leaves_callers_the_time_of_the_notice
             time.sleep(0.05)
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_processes_end_when_the_one_that_started_them_is_killed(tiny_models: Path, url: str, port: int) -> None:
+    with serving(tiny_models, url, port) as process:
+        until(lambda: _serving_music(port) == 2, 60)
+        process.kill()
+        until(lambda: _is_refused(port), 10)
+
+
 def _is_refused(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 5).close()
