@@ -3,6 +3,7 @@
 The columns are float32 in one memory-mapped array, so the memory needed does not grow with the file.
 """
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     """Streams the file into `cache` (a folder, made anew) and opens it from there. Raises DataError.
 
     An hour is rejected whole if one of its rows is malformed, it has more than 60 scans, or its gauge is not a number >= 0.
-    Fields beyond those of the header are not read. A file in which the rows of an hour do not stand together is refused.
+    A file in which a row has more fields than the header, or the rows of an hour do not stand together, is refused.
     """
     source = _source(existing(path, FORMATS))
     report = ReadReport(str(source), "hours")
@@ -95,13 +96,26 @@ def _chunks(source: Path) -> Iterator[Block]:
             scan = pl.scan_csv(source, infer_schema=False, schema_overrides=kinds, ignore_errors=True)
         else:
             scan = pl.scan_parquet(source)
-        if missing := [name for name in kinds if name not in scan.collect_schema().names()]:
+        columns = scan.collect_schema().names()
+        if missing := [name for name in kinds if name not in columns]:
             raise DataError(f"{source}: no column {missing}; expected {FORMATS}")
-        table = scan.select(pl.col(name).cast(kind, strict=False) for name, kind in kinds.items())
+        if source.suffix == ".parquet":
+            scan = scan.select(list(kinds))  # of a csv file all: where a column is left out, polars overlooks a field too many
+        table = scan.with_columns(pl.col(name).cast(kind, strict=False) for name, kind in kinds.items())
         for chunk in table.collect_batches(chunk_size=_ROWS_A_CHUNK, maintain_order=True):
-            yield Block(chunk["Id"].to_numpy(), chunk.drop("Id").to_numpy())
+            yield Block(chunk["Id"].to_numpy(), chunk.select(list(kinds)[1:]).to_numpy())
     except pl.exceptions.PolarsError as error:
+        if source.suffix == ".csv" and (line := _wide_row(source)):
+            raise DataError(f"{source}: line {line} has more fields than the header; expected {FORMATS}") from error
         raise DataError(f"{source}: not readable as {source.suffix[1:]}: {error}; expected {FORMATS}") from error
+
+
+def _wide_row(source: Path) -> int | None:
+    """The line of the first row with more fields than the header."""
+    with source.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        return next((rows.line_num for row in rows if len(row) > len(header)), None)
 
 
 def _whole_hours(chunks: Iterator[Block]) -> Iterator[Block]:

@@ -208,6 +208,16 @@ def test_hours_whose_rows_do_not_stand_together_are_refused(tmp_path: Path) -> N
         read_hours(path, tmp_path / "cache")
 
 
+@pytest.mark.parametrize("ends", [("", ""), (",note", ",seen"), (",by,note", ",me,seen")])
+def test_a_row_with_more_fields_than_the_header_is_named(tmp_path: Path, ends: tuple[str, str]) -> None:
+    """As from a decimal comma, which moves what follows it; whether the last columns are used or not."""
+    header, first, second = map(",".join, (HEADER, scan(1, 0), scan(1, 5, Ref="20,5")))
+    path = tmp_path / "train.csv"
+    path.write_text(f"{header}{ends[0]}\n{first}{ends[1]}\n{second}{ends[1]}\n", "utf-8")
+    with pytest.raises(DataError, match=r"train\.csv: line 3 has more fields than the header"):
+        read_hours(path, tmp_path / "cache")
+
+
 def test_a_file_without_a_usable_hour_says_why(tmp_path: Path) -> None:
     path = rain_file(tmp_path, [scan(1, 5, gauge=-1), scan(2, 99)])
     with pytest.raises(DataError, match=r"no usable hour .*1 rejected: gauge .*1 rejected: minutes_past"):
