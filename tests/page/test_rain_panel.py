@@ -123,6 +123,21 @@ def test_a_file_that_is_no_table_of_scans_is_refused_with_the_place(visit: Visit
     expect(page.get_by_role("alert")).to_contain_text(words)
 
 
+def test_a_file_that_the_browser_cannot_read_is_told(visit: Visit) -> None:
+    """As a folder that is dropped, or a file that was moved since it was chosen."""
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    page.evaluate(
+        """() => {
+            const gone = { pull: (reading) => reading.error(new DOMException("gone", "NotFoundError")) };
+            File.prototype.stream = () => new ReadableStream(gone);
+        }"""
+    )
+    choose(page, table(1), "gone.csv")
+    expect(page.get_by_role("alert")).to_contain_text("gone.csv cannot be read")
+    expect(page.get_by_role("alert")).to_contain_text("it is a folder, was changed or moved since, or may not be read")
+
+
 def test_a_file_is_forgotten_when_another_is_looked_for(visit: Visit) -> None:
     """So that the same one, mended, counts as another choice: of a file chosen twice a browser says nothing."""
     page = visit("rain")

@@ -37,14 +37,22 @@ async function* lines(file) {
   const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    for (let read = await next(reader); !read.done; read = await next(reader)) {
       const whole = (rest + read.value).split(/\r?\n/);
       rest = whole.pop();
       yield* whole;
     }
     if (rest) yield rest;
   } finally {
-    await reader.cancel();
+    reader.cancel().catch(() => {}); // what cannot be read cannot be cancelled either
+  }
+}
+
+async function next(reader) {
+  try {
+    return await reader.read();
+  } catch {
+    throw new CsvFault("The browser cannot read it: it is a folder, was changed or moved since, or may not be read.");
   }
 }
 
