@@ -138,6 +138,21 @@ def test_a_file_that_the_browser_cannot_read_is_told(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("it is a folder, was changed or moved since, or may not be read")
 
 
+def test_a_file_without_lines_is_not_read_to_its_end(visit: Visit) -> None:
+    page = visit("rain")
+    expect(page.locator("#rain .big")).to_contain_text("mm")
+    page.evaluate(
+        """() => {
+            window.pieces = 0;
+            const endless = { pull: (reading) => reading.enqueue(new Uint8Array(65536).fill(48 + (window.pieces++ % 10))) };
+            File.prototype.stream = () => new ReadableStream(endless);
+        }"""
+    )
+    choose(page, "", "video.csv")
+    expect(page.get_by_role("alert")).to_contain_text("A line goes on for more than 100,000 characters.")
+    assert page.evaluate("pieces") < 10
+
+
 def test_a_file_is_forgotten_when_another_is_looked_for(visit: Visit) -> None:
     """So that the same one, mended, counts as another choice: of a file chosen twice a browser says nothing."""
     page = visit("rain")

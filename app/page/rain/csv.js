@@ -3,6 +3,7 @@
 const SUFFIXES = ["", "_5x5_10th", "_5x5_50th", "_5x5_90th"];
 export const MEASUREMENTS = ["Ref", "RefComposite", "RhoHV", "Zdr", "Kdp"].flatMap((name) => SUFFIXES.map((suffix) => name + suffix));
 const NEEDED = ["Id", "minutes_past", "radardist_km"];
+const MOST_CHARACTERS = 100_000; // of a line
 const MISSING = new Set(["", "NA", "NaN", "nan", "null"]);
 
 /** The file is not what it should be; the message says where. */
@@ -41,6 +42,8 @@ async function* lines(file) {
       const whole = (rest + read.value).split(/\r?\n/);
       rest = whole.pop();
       yield* whole;
+      // A file of something else may have no lines: to gather all of it would take the page minutes.
+      if (rest.length > MOST_CHARACTERS) throw new CsvFault(`A line goes on for more than ${MOST_CHARACTERS.toLocaleString("en")} characters.`);
     }
     if (rest) yield rest;
   } finally {
