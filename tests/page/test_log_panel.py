@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from app import examples
 from app.database import make_engine
@@ -64,6 +64,31 @@ def test_the_window_can_be_chosen_and_read_again(visit: Visit, client: httpx.Cli
     client.post("/v1/sentiment", json=examples.SENTIMENT)
     page.get_by_role("button", name="Read again").click()
     expect(row(page, "sentiment").first).to_have_text("2")
+
+
+def test_what_was_read_is_not_told_beside_a_refusal(visit: Visit, client: httpx.Client, context: BrowserContext) -> None:
+    page = visit("log", client, expected="ERR_INTERNET_DISCONNECTED")
+    expect(page.locator("#log [data-part=read]")).to_contain_text("requests, read at")
+    context.set_offline(True)
+    page.get_by_role("button", name="Read again").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    expect(page.locator("#log [data-part=read]")).to_be_empty()
+
+
+def test_large_figures_stand_within_their_plots(visit: Visit, client: httpx.Client, context: BrowserContext) -> None:
+    def busy(route: Route) -> None:
+        stats = route.fetch().json()
+        for task in stats["tasks"]:
+            task["slices"][0] |= {"requests": 400_000, "p50_ms": 4_000.0}
+        route.fulfill(json=stats)
+
+    client.post("/v1/sentiment", json=examples.SENTIMENT)
+    context.route("**/v1/stats*", busy)
+    page = visit("log", client)
+    sentiment = page.get_by_role("region", name="Sentiment")
+    expect(sentiment.get_by_role("img", name="Median latency over time")).to_contain_text("5.0 s")
+    expect(sentiment.get_by_role("img", name="Requests over time")).to_contain_text("500K")
+    assert min(page.locator("#log svg text").evaluate_all("all => all.map(one => one.getBBox().x)")) >= 0
 
 
 def test_with_keys_it_opens_to_one_that_may_read_the_log(visit: Visit, serve: Serve, settings: Settings) -> None:

@@ -17,6 +17,7 @@ export function logPanel(panel) {
   const read = latest(0, async (signal) => {
     buttons.forEach((button) => button.setAttribute("aria-pressed", WINDOWS[button.textContent] === hours));
     const stats = await exchange.ask("Statistics", `/v1/stats?hours=${hours}`, null, signal);
+    if (signal.aborted) return;
     parts.figures.hidden = !stats;
     if (stats) show(parts, stats);
   });
