@@ -4,7 +4,7 @@ import { html, partsOf } from "../dom.js";
 import { Exchange } from "../exchange.js";
 import { latest } from "../latest.js";
 import { besideReference, latencyLine, requestBars, scoreMap } from "./plots.js";
-import { driftInWords, featureName, feedbackInWords, milliseconds } from "./words.js";
+import { driftInWords, featureName, feedbackInWords, duration } from "./words.js";
 
 const WINDOWS = { "Last hour": 1, "Last day": 24, "Last week": 168, "Last month": 720 };
 const SCORES = { probability: "Probability of positive", rain_mm: "Estimated rain, mm", bits_per_character: "Bits a character" };
@@ -19,6 +19,7 @@ export function logPanel(panel) {
     const stats = await exchange.ask("Statistics", `/v1/stats?hours=${hours}`, null, signal);
     if (signal.aborted) return;
     parts.figures.hidden = !stats;
+    parts.read.textContent = "";
     if (stats) show(parts, stats);
   });
 
@@ -50,7 +51,7 @@ function table(heads, rows) {
 function summary({ tasks }) {
   const heads = ["Task", "Requests", "Errors", "Items", "Half within", "90 % within", "99 % within"];
   return table(heads, tasks.map(({ task, requests, errors, items, latency_ms }) => [
-    task, ...[requests, errors, items].map((count) => count.toLocaleString("en")), ...["p50", "p90", "p99"].map((name) => milliseconds(latency_ms?.[name]))]));
+    task, ...[requests, errors, items].map((count) => count.toLocaleString("en")), ...["p50", "p90", "p99"].map((name) => duration(latency_ms?.[name]))]));
 }
 
 function statuses(requests) {

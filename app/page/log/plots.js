@@ -1,7 +1,7 @@
 // The log over time: requests as bars, their median latency as a line, their scores as a map; and a feature beside its reference.
 import { path, picture, roundUp, scale, text } from "../chart.js";
 import { svg } from "../dom.js";
-import { milliseconds, moment } from "./words.js";
+import { count, duration, moment } from "./words.js";
 
 const EDGE = { left: 48, right: 10, top: 10, bottom: 22 };
 const HEIGHT = 120;
@@ -16,13 +16,13 @@ export function requestBars(width, slices, slice_s) {
   const { step, left } = inner(width, slices.length);
   const most = roundUp(Math.max(1, ...slices.map(({ requests }) => requests)));
   const y = scale(0, most, HEIGHT - EDGE.bottom, EDGE.top);
-  const bar = (index, count, kind) => svg("rect", { x: left(index) + 1, width: Math.max(step - 2, 1), y: y(count), height: Math.max(0, y(0) - y(count)), class: `bar ${kind}` },
+  const bar = (index, height, kind) => svg("rect", { x: left(index) + 1, width: Math.max(step - 2, 1), y: y(height), height: Math.max(0, y(0) - y(height)), class: `bar ${kind}` },
     svg("title", {}, `${moment(slices[index].since, slice_s)}: ${slices[index].requests} requests, ${slices[index].errors} errors`));
   const bars = slices.flatMap(({ requests, errors }, index) => [bar(index, requests, "all"), ...(errors ? [bar(index, errors, "errors")] : [])]);
   const total = slices.reduce((sum, { requests }) => sum + requests, 0);
   const errors = slices.reduce((sum, slice) => sum + slice.errors, 0);
   return picture(width, HEIGHT, `Requests over time: ${total} in all, ${errors} answered with an error.`,
-    ...grid(width, [0, most], y, String), ...bars, ...times(width, slices, slice_s));
+    ...grid(width, [0, most], y, count), ...bars, ...times(width, slices, slice_s));
 }
 
 /** The median of each slice; the line breaks where nothing was answered. */
@@ -34,9 +34,9 @@ export function latencyLine(width, slices, slice_s) {
   const y = scale(0, most, HEIGHT - EDGE.bottom, EDGE.top);
   const points = slices.map(({ p50_ms }, index) => (p50_ms === null ? [] : [left(index) + step / 2, y(p50_ms)]));
   const dots = points.flatMap((point, index) => (point.length ? [svg("circle", { cx: point[0], cy: point[1], r: 3, class: "dot accent" },
-    svg("title", {}, `${moment(slices[index].since, slice_s)}: ${milliseconds(slices[index].p50_ms)}`))] : []));
-  return picture(width, HEIGHT, `Median latency over time, from ${milliseconds(Math.min(...known))} to ${milliseconds(Math.max(...known))}.`,
-    ...grid(width, [0, most], y, milliseconds), svg("path", { d: path(points), class: "line accent" }), ...dots, ...times(width, slices, slice_s));
+    svg("title", {}, `${moment(slices[index].since, slice_s)}: ${duration(slices[index].p50_ms)}`))] : []));
+  return picture(width, HEIGHT, `Median latency over time, from ${duration(Math.min(...known))} to ${duration(Math.max(...known))}.`,
+    ...grid(width, [0, most], y, duration), svg("path", { d: path(points), class: "line accent" }), ...dots, ...times(width, slices, slice_s));
 }
 
 /** A column for each slice, a row for each bin of scores, the highest on top; the colour is the share of the slice's items. */

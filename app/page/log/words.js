@@ -33,7 +33,13 @@ export function feedbackInWords({ items, accuracy, mean_absolute_error_mm }) {
   return `${came}; the estimates were ${mean_absolute_error_mm.toFixed(2)} mm off on average.`;
 }
 
-export const milliseconds = (value) => (value === null || value === undefined ? "–" : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
+export function duration(value_ms) {
+  if (value_ms === null || value_ms === undefined) return "–";
+  return value_ms < 1000 ? `${value_ms.toFixed(value_ms < 10 ? 1 : 0)} ms` : `${(value_ms / 1000).toFixed(value_ms < 10_000 ? 1 : 0)} s`;
+}
+
+/** Short enough for the edge of a plot. */
+export const count = (value) => value.toLocaleString("en", { notation: "compact" });
 
 /** When a slice begins: the hour within a day or two, the day within more. */
 export function moment(time, slice_s) {
