@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.tasks.cells import INSIDE
 
@@ -135,6 +135,16 @@ def test_what_is_not_read_and_not_known_is_said(visit: Visit) -> None:
     page.get_by_label("A short text in English").fill(" ")
     expect(page.get_by_text("There is no word to read.")).to_be_visible()
     expect(page.locator("#cells .heat").first).to_be_hidden()
+
+
+def test_of_a_refused_text_only_the_refusal_is_told(visit: Visit, context: BrowserContext) -> None:
+    page = visit("cells", expected="ERR_INTERNET_DISCONNECTED")
+    expect(cell_map(page, "LSTM", "forget gate")).to_be_visible()
+    context.set_offline(True)
+    page.locator("#cell-text").fill("A quiet, moving film.")
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    expect(cell_map(page, "LSTM", "forget gate")).to_be_hidden()
+    expect(page.get_by_text("There is no word to read.")).to_be_hidden()
 
 
 def test_what_was_read_of_a_text_does_not_stand_beside_none(visit: Visit) -> None:

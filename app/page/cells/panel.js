@@ -19,7 +19,7 @@ export function cellsPanel(panel) {
     const text = field.value;
     if (!text) exchange.clear();
     const answer = text && (await exchange.ask("Cells", "/v1/cells", { text }, signal));
-    if (!signal.aborted) view.show(answer || NOTHING_READ);
+    if (!signal.aborted) view.show(answer || NOTHING_READ, answer === null);
   });
 
   field.addEventListener("input", () => ask());
@@ -45,10 +45,10 @@ class View {
     parts.numbers.addEventListener("toggle", () => this.#fillTable());
   }
 
-  show(answer) {
+  show(answer, refused) {
     const { words, truncated, cells } = answer;
     this.#answer = answer;
-    this.parts.empty.hidden = words.length > 0;
+    this.parts.empty.hidden = refused || words.length > 0;
     for (const part of [this.parts.columns, this.parts.read, this.parts.numbers]) part.hidden = !words.length;
     const unknown = words.some(({ known }) => !known) ? " Words with a dotted line are not among those they know: all of these are one word to them." : "";
     const more = truncated ? `The first ${words.length} words and symbols are read; the text goes on.` : `${words.length} words and symbols are read.`;
