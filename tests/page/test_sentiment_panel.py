@@ -101,6 +101,25 @@ def test_an_answer_that_comes_late_is_not_shown(visit: Visit) -> None:
     expect(verdict(page)).to_contain_text("Positive")
 
 
+def test_what_was_said_of_an_earlier_text_fades_until_the_answer_comes(visit: Visit, hold_back: HoldBack) -> None:
+    page = visit("sentiment")
+    expect(page.locator(".readout")).to_contain_text("After “seen.”")
+    places = [verdict(page), page.locator("#sentiment figure"), page.locator("#sentiment [data-part=words]")]
+    held = hold_back("**/v1/sentiment")
+    page.get_by_label("A review").fill(COMPLAINT)
+    for place in places:
+        expect(place).to_have_css("opacity", "0.45")
+    held.let_go(page)
+    for place, opacity in zip(places, ("1", "0.45", "1"), strict=True):
+        expect(place).to_have_css("opacity", opacity)
+    held.let_go(page)
+    expect(page.locator(".readout")).to_contain_text("After “hours.”")
+    expect(page.locator("#sentiment [aria-busy=true]")).to_have_count(0)
+    page.get_by_label("A review").fill("")
+    expect(verdict(page)).to_contain_text("Type to see the verdict.")
+    expect(page.locator("#sentiment [aria-busy=true]")).to_have_count(0)
+
+
 def test_each_word_is_coloured_by_what_it_adds(visit: Visit, shipped: httpx.Client) -> None:
     """Offsets count characters, of which a browser's strings hold some as two."""
     text = "😀 The plot is awful, but the acting is wonderful."

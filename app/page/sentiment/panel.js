@@ -16,6 +16,8 @@ export function sentimentPanel(panel) {
   const field = panel.querySelector("#text");
   const line = new ReadingLine(panel);
   const exchange = new Exchange(panel, () => ask());
+  const verdict = panel.querySelector(".verdict");
+  const reading = panel.querySelector("figure");
   let judged = null; // the answer that feedback is about
 
   const ask = latest(PAUSE_MS, async (signal) => {
@@ -23,11 +25,13 @@ export function sentimentPanel(panel) {
     judged = null;
     parts.feedback.hidden = true;
     if (!text) exchange.clear();
+    busy(true, verdict, reading, parts.words);
     const answer = text && (await exchange.ask("Verdict", PATH, { texts: [text], explain: true }, signal));
     if (signal.aborted) return;
+    busy(false, verdict, parts.words);
     if (!answer) {
       showNothing(panel, parts);
-      line.show([], []);
+      showLine([], []);
       return;
     }
     judged = answer;
@@ -37,8 +41,13 @@ export function sentimentPanel(panel) {
     showWords(panel, parts, text, answer.predictions[0].words);
     const texts = prefixEnds(text).map((end) => text.slice(0, end));
     const read = texts.length && (await exchange.ask("As it reads", PATH, { texts }, signal));
-    if (!signal.aborted) line.show(read ? texts.map((prefix) => lastWord(prefix, prefix.length)) : [], read ? read.predictions : []);
+    if (!signal.aborted) showLine(read ? texts.map((prefix) => lastWord(prefix, prefix.length)) : [], read ? read.predictions : []);
   });
+
+  function showLine(words, predictions) {
+    line.show(words, predictions);
+    busy(false, reading);
+  }
 
   parts.feedback.addEventListener("click", ({ target }) => {
     const right = target.closest("[data-right]")?.dataset.right;
@@ -53,6 +62,11 @@ export function sentimentPanel(panel) {
     ask();
   });
   ask();
+}
+
+/** Of places that show what was said of an earlier text, until the answer comes. */
+function busy(on, ...places) {
+  places.forEach((place) => place.setAttribute("aria-busy", on));
 }
 
 const trueLabel = ({ label }, right) => (right === (label === "positive") ? "positive" : "negative");
