@@ -146,6 +146,20 @@ def test_nothing_bars_the_way_of_assistive_technology(visit: Visit, panel: str, 
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_in_colours_of_the_readers_own_nothing_is_lost(visit: Visit) -> None:
+    page = visit("sentiment")
+    page.emulate_media(forced_colors="active")
+    expect(page.locator(READY["sentiment"])).to_be_visible()
+    style = "(one, name) => getComputedStyle(one).getPropertyValue(name)"
+    chosen, other = (page.get_by_role("tab", name=name) for name in ("Sentiment", "Rain"))
+    assert chosen.evaluate(style, "border-bottom-color") != other.evaluate(style, "border-bottom-color")
+    pressed, free = (page.get_by_role("button", name=name) for name in ("Verdict", "As it reads"))
+    assert pressed.evaluate(style, "background-color") != free.evaluate(style, "background-color")
+    assert "gradient" in page.locator(".balance").evaluate(style, "background-image")
+    words = page.locator("p.words span").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+    assert len(set(words)) > 10
+
+
 @pytest.mark.parametrize(
     ("panel", "answer"),
     [("sentiment", "probability"), ("rain", "rain_mm"), ("music", "probability"), ("cells", "forget"), ("log", "slice_s")],
