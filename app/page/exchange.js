@@ -22,13 +22,14 @@ export class Exchange {
   #isFault = false; // of this side: no answer makes up for it
   #isBarred = false; // what another key may mend
   #again;
+  #named;
   #refused = null; // asks what was refused once more
 
-  /** `again()` asks the panel's question once more, after a refusal or with another key. */
-  constructor(panel, again) {
+  /** `again()` asks the panel's question once more, after a refusal or with another key; `named(words)` adds what is meant by the place in the body that a refusal begins with. */
+  constructor(panel, again, named = (words) => words) {
     panel.querySelector("h2").after(this.#problem);
     panel.append(this.#answered, this.#requests.element);
-    this.#again = again;
+    [this.#again, this.#named] = [again, named];
     document.addEventListener("key-changed", () => {
       this.#requests.show();
       // A panel out of view asks only what it was refused: what it shows else is an answer.
@@ -104,12 +105,12 @@ export class Exchange {
 
   #show({ title, message, status, code, request_id, errors, retryAfter_s }, again = null) {
     this.#refused = again;
-    const lines = errors.slice(1).map(({ pointer, detail }) => html("li", {}, `${pointer}: ${detail}`));
+    const lines = errors.slice(1).map(({ pointer, detail }) => html("li", {}, this.#named(`${pointer}: ${detail}`)));
     const wait = retryAfter_s === null ? "" : ` Worth trying again in ${retryAfter_s} s.`;
     const ids = [code && `Code ${code}`, request_id && `request ${request_id}`].filter(Boolean).join(", ");
     this.#problem.replaceChildren(
       html("p", {}, html("strong", {}, IN_WORDS[code] ?? title)),
-      html("p", {}, message === title ? "" : message, wait),
+      html("p", {}, message === title ? "" : this.#named(message), wait),
       html("ul", { hidden: !lines.length }, ...lines),
       html("p", { className: "note", hidden: !ids }, ids),
       // What was refused for what it says would be refused again, but not what only came too soon.

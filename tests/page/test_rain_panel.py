@@ -228,8 +228,20 @@ def test_a_file_that_takes_long_to_read_gives_way_to_what_was_chosen_since(visit
 
 def test_what_the_service_refuses_of_a_file_is_said(visit: Visit) -> None:
     page = visit("rain", expected="422")
-    choose(page, "Id,minutes_past,radardist_km,Ref\n1,3,10,1000\n")
-    expect(page.get_by_role("alert")).to_contain_text("/hours/0/scans/0/Ref: Input should be less than or equal to 100")
+    choose(page, "Id,minutes_past,radardist_km,Ref\nTuesday,3,10,1000\n")
+    fault = "Hour Tuesday: /hours/0/scans/0/Ref: Input should be less than or equal to 100"
+    expect(page.get_by_role("alert")).to_contain_text(fault)
+
+
+def test_what_is_refused_of_a_long_file_is_said_of_its_hours(visit: Visit) -> None:
+    """The second request counts its hours from 0 again."""
+    page = visit("rain", expected="422")
+    rows = [f"{hour},3,10,{1000 if hour in {280, 290} else 20}\n" for hour in range(1, 301)]
+    choose(page, "Id,minutes_past,radardist_km,Ref\n" + "".join(rows))
+    expect(page.get_by_role("alert")).to_contain_text("Hour 280: /hours/23/scans/0/Ref: Input should be")
+    expect(page.get_by_role("alert").get_by_role("listitem")).to_contain_text(
+        "Hour 290: /hours/33/scans/0/Ref: Input should be"
+    )
 
 
 def test_a_receipt_that_comes_late_does_not_stand_beside_another_hour(visit: Visit, hold_back: HoldBack) -> None:

@@ -15,9 +15,12 @@ const MOST_HOURS = 1024;
 
 export function rainPanel(panel) {
   const parts = partsOf(panel);
-  const exchange = new Exchange(panel, () => estimate());
+  // A file is asked in several requests, each of which counts its hours anew.
+  const named = (words) => words.replace(/^\/hours\/(\d+)/, (place, index) => `Hour ${asking[index].id}: ${place}`);
+  const exchange = new Exchange(panel, () => estimate(), named);
   const view = new HourView(parts, exchange);
   let hours = [];
+  let asking = []; // those of them that the last request was about
   let leftOut = ""; // what is to be said of hours that are not read
   let reading = null; // the file that was chosen last, until its hours are shown or others are
 
@@ -33,6 +36,7 @@ export function rainPanel(panel) {
     parts.many.hidden = asked.length < 2;
     choose(0);
     for (const batch of batches(asked)) {
+      asking = batch;
       const answer = await exchange.ask("Estimate", "/v1/rainfall", { hours: batch.map(asSent) }, signal);
       if (!answer) return;
       const first = predictions.length;
