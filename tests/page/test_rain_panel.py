@@ -82,6 +82,14 @@ def test_many_hours_are_asked_in_batches_and_listed(visit: Visit, shipped: httpx
     expect(page.get_by_role("img", name="2 scans, none of which has an echo over the gauge.")).to_be_visible()
 
 
+def test_regions_of_many_hours_have_names_of_their_own(visit: Visit) -> None:
+    page = visit("rain")
+    choose(page, table(2))
+    expect(page.locator("[data-part=progress]")).to_have_text("2 of 2 hours estimated")
+    for name in ("All hours", "Table of all hours"):
+        expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
+
+
 def test_a_file_can_be_dropped(visit: Visit) -> None:
     page = visit("rain")
     expect(page.locator("#rain .big")).to_contain_text("mm")
