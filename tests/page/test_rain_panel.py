@@ -122,6 +122,8 @@ def test_a_long_file_is_read_as_far_as_it_is_used(visit: Visit, tmp_path: Path) 
         ("Id,minutes_past,radardist_km,Ref\n1,3,10,wet\n", "Line 2: Ref is “wet”, where a number or nothing is allowed"),
         ("Id,minutes_past,radardist_km,Ref\n1,3,10\n", "Line 2 has 3 cells, the first line 4"),
         ("Id,minutes_past,radardist_km,Ref\n", "no row of measurements"),
+        ("Id,minutes_past,radardist_km,Ref,Ref\n1,3,10,20,30\n", "names the column Ref more than once"),
+        ("Id,minutes_past,radardist_km,Ref\n,3,10,20\n", "Line 2 has no Id"),
     ],
 )
 def test_a_file_that_is_no_table_of_scans_is_refused_with_the_place(visit: Visit, text: str, words: str) -> None:

@@ -62,6 +62,8 @@ async function next(reader) {
 function checked(header) {
   const lacking = NEEDED.filter((name) => !header.includes(name));
   if (lacking.length) throw new CsvFault(`The first line must name the columns; ${lacking.join(", ")} not found.`);
+  const twice = header.find((name, index) => header.indexOf(name) < index);
+  if (twice) throw new CsvFault(`The first line names the column ${twice} more than once.`);
   return header;
 }
 
@@ -73,6 +75,7 @@ class Row {
     this.cells = new Map(header.map((name, index) => [name, cells[index]]));
     this.number = number;
     this.id = this.cells.get("Id");
+    if (!this.id) throw new CsvFault(`Line ${number} has no Id, so its hour is not known.`);
   }
 
   hour() {
