@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 
 from app import examples
+from app.settings import Settings
+from app.tracing import check_traces
 from tests.app.outages import until
 from tests.app.said import Start, requests_in
 
@@ -141,6 +143,17 @@ def test_without_the_extra_the_start_says_what_is_missing(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "pip install '.[otel]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+@pytest.mark.parametrize("value", ["nonsense", "collector:4318", "http://", "http://collector:port", "grpc://collector:4317"])
+def test_an_address_that_is_none_ends_the_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    check_traces(Settings(traces="off"))
+    with pytest.raises(ValueError, match=f"{name} is no address of a collector, allowed is such as http://collector:4318"):
+        check_traces(Settings(traces="on"))
+    monkeypatch.setenv(name, "https://collector.example:4318/v1/traces")
+    check_traces(Settings(traces="on"))
 
 
 def test_nothing_of_it_is_loaded_where_it_is_off() -> None:
