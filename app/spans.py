@@ -5,6 +5,8 @@ run took is measured; they are laid one after the other before the commit, altho
 Where spans are sent and which are sampled is told by the standard variables OTEL_...
 """
 
+import threading
+
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -18,6 +20,7 @@ from app import __version__
 from app.entry import Entry
 
 _S = 1_000_000_000  # times of spans are nanoseconds
+_MOST_END_S = 2.0
 
 
 class Spans:
@@ -52,8 +55,11 @@ class Spans:
         return format_trace_id(context.trace_id) if context.is_valid else None
 
     def close(self) -> None:
-        """Sends what waits."""
-        self._provider.shutdown()
+        """Sends what waits; for a receiver that does not answer, the process does not wait."""
+        # The library would try for up to half a minute. Its own thread ends with the process, and so does this one.
+        ending = threading.Thread(target=self._provider.shutdown, name="end of spans", daemon=True)
+        ending.start()
+        ending.join(_MOST_END_S)
 
 
 def _attributes(scope: Scope, entry: Entry, route: str | None) -> dict[str, AttributeValue]:

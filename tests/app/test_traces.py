@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
+from opentelemetry.sdk.trace.export import SpanExportResult
 
-from app import examples
+from app import examples, spans
+from app.entry import Entry
 from app.settings import Settings
 from app.tracing import check_traces
 from tests.app.outages import until
@@ -143,6 +146,27 @@ def test_without_the_extra_the_start_says_what_is_missing(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "pip install '.[otel]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_end_does_not_wait_for_a_receiver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    sending, answered = threading.Event(), threading.Event()
+
+    def export(*_: object) -> SpanExportResult:
+        sending.set()
+        assert answered.wait(60)
+        return SpanExportResult.FAILURE
+
+    monkeypatch.setattr(OTLPSpanExporter, "export", export)
+    monkeypatch.setattr(spans, "_MOST_END_S", 0.1, raising=False)
+    made = spans.Spans()
+    scope = {"method": "GET", "path": "/v1/models", "headers": []}
+    made.record(scope, Entry.of(scope))
+    ended = threading.Thread(target=made.close, daemon=True)
+    ended.start()
+    assert sending.wait(60)
+    ended.join(10)
+    assert not ended.is_alive()
+    answered.set()
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
