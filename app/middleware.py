@@ -118,7 +118,7 @@ class Ledger:
         """
         headers = dict(scope["headers"])
         try:
-            entry.client_request_id = _client_request_id(headers)
+            entry.client_request_id = _client_request_id(scope["headers"])
         finally:  # with the headers of every answer, and whoever may not call is told nothing else
             await self._door.admit(scope, entry)
         key = given_key(scope["headers"]) if gate and b"idempotency-key" in headers else None
@@ -261,12 +261,14 @@ async def _claim(scope: Scope, entry: Entry, key: str) -> Answer | None:
     return before
 
 
-def _client_request_id(headers: dict[bytes, bytes]) -> str | None:
-    """The caller's own id. Raises InvalidInput unless it is 1 to 128 printable ASCII characters."""
-    raw = headers.get(b"x-client-request-id")
-    if raw is None:
+def _client_request_id(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The caller's own id. Raises InvalidInput unless it is one, of 1 to 128 printable ASCII characters."""
+    fields = [value for name, value in headers if name == b"x-client-request-id"]
+    if not fields:
         return None
-    given = raw.decode("latin-1")
+    if len(fields) > 1:
+        raise InvalidInput(f"there are {len(fields)} fields X-Client-Request-Id, allowed is one")
+    given = fields[0].decode("latin-1")
     if not (1 <= len(given) <= _MOST_CLIENT_ID and given.isascii() and given.isprintable()):
         raise InvalidInput(
             f"X-Client-Request-Id has {len(given)} characters, allowed are 1 to {_MOST_CLIENT_ID} of printable ASCII"

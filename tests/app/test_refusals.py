@@ -163,6 +163,14 @@ def test_a_bad_client_id_is_refused(standing: httpx.Client, given: bytes) -> Non
     assert "x-standing-request-id" not in answer.headers
 
 
+def test_two_client_ids_are_refused(standing: httpx.Client) -> None:
+    """The record can keep one, and nobody would know which."""
+    answer = standing.get("/v1/models", headers=[("X-Client-Request-Id", "one"), ("X-Client-Request-Id", "two")])
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "there are 2 fields X-Client-Request-Id, allowed is one"
+    assert "x-client-request-id" not in answer.headers
+
+
 def test_a_body_over_the_limit_is_refused_by_its_declared_length_without_reading_it(
     client: httpx.Client, settings: Settings
 ) -> None:

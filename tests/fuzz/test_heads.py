@@ -36,7 +36,7 @@ def test_a_key_is_split_or_refused_and_opens_nothing_by_chance(given_key: str) -
 @given(FIELD)
 def test_an_id_of_the_caller_is_printable_or_refused(raw: bytes) -> None:
     try:
-        given_id = _client_request_id({b"x-client-request-id": raw})
+        given_id = _client_request_id([(b"x-client-request-id", raw)])
     except InvalidInput:
         return
     assert given_id is not None
