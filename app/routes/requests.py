@@ -14,7 +14,11 @@ from app.routes.problems import problems
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
 RequestId = Annotated[
-    str, Path(description="What the answer said in `X-Request-ID`.", examples=["0199f0c2-0000-7000-8000-000000000000"])
+    str,
+    Path(
+        description="What the answer said in `X-Request-ID`. The example is that of no request: 404.",
+        examples=["0199f0c2-0000-7000-8000-000000000000"],
+    ),
 ]
 
 

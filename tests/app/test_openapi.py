@@ -69,6 +69,15 @@ def test_every_example_of_an_inference_succeeds_when_posted_to_its_model(
     assert posted == 6
 
 
+def test_an_example_that_is_not_found_says_so(client: httpx.Client, document: dict[str, Any]) -> None:
+    for path, method in (("/v1/requests/{request_id}", "get"), ("/v1/requests/{request_id}/feedback", "post")):
+        (parameter,) = (each for each in document["paths"][path][method]["parameters"] if each["in"] == "path")
+        (example,) = parameter["schema"]["examples"]
+        body = {"item": 0, "label": "positive"} if method == "post" else None
+        assert client.request(method, path.format(request_id=example), json=body).status_code == 404
+        assert "The example is that of no request" in parameter["description"]
+
+
 def test_everything_that_can_be_got_under_v2_is_got_as_it_is_described(client: httpx.Client, document: dict[str, Any]) -> None:
     paths = [path for path, operations in document["paths"].items() if "get" in operations and path.startswith("/v2")]
     for path in paths:
