@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bulk.arrow import pyarrow
-from app.bulk.rows import BulkError, Kind, Row, shown
+from app.bulk.rows import BulkError, Kind, Row, check_columns
 
 _ROWS_A_BATCH = 512
 _BUFFER_BYTES = 1 << 20
@@ -27,8 +27,7 @@ class ParquetRows:
             raise BulkError(f"{path}: not readable as parquet: {_line(error)}") from error
         self._path, self._schema = path, self._file.schema_arrow
         self.columns: list[str] = list(self._schema.names)
-        if twice := {name for name in self.columns if self.columns.count(name) > 1}:
-            raise BulkError(f"{shown(sorted(twice))} more than once, allowed is once")
+        check_columns(self.columns)
         self.total, self._position = int(self._file.metadata.num_rows), 0
 
     @property

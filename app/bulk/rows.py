@@ -1,6 +1,7 @@
 """What every reader yields, whatever the file's format."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -54,6 +55,12 @@ def known_format(path: Path) -> str:
     if ending not in FORMATS:
         raise BulkError(f"{path}: the name ends with {ending or 'nothing'!r}, allowed are {', '.join(FORMATS)}")
     return ending
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """Raises BulkError where two have one name."""
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise BulkError(f"{shown(twice)} more than once, allowed is once")
 
 
 def shown(value: Any) -> str:

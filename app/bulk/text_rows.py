@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.bulk.rows import BulkError, Kind, Row, shown
+from app.bulk.rows import BulkError, Kind, Row, check_columns, shown
 
 MOST_CHARACTERS = 10_000_000
 """Of a csv field or a jsonl line; it bounds the memory that a file without line breaks or with a lost quote can take."""
@@ -75,8 +75,7 @@ class CsvRows(_TextRows):
 
     def _header(self) -> list[str]:
         names = next((fields for fields in self._records if fields), [])
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise BulkError(f"{shown(sorted(twice))} more than once, allowed is once")
+        check_columns(names)
         return names
 
     def _row(self, number: int, fields: list[str]) -> Row:

@@ -14,6 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from app.bulk import text_rows
+from app.bulk.rows import BulkError, check_columns
 from app.bundle import current_folder
 from app.predictor import load_predictor
 from app.tasks.rainfall import MEASUREMENTS, Hour
@@ -94,6 +95,22 @@ def test_columns_of_one_name_are_refused(score: Score, tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_arrays([pa.array(["a"])] * 2, ["text", "text"]), tmp_path / "in.parquet")
     code, _, err = score("in.parquet", "--task", "sentiment", "--output", "out.csv")
     assert (code, err) == (1, "error: ['text'] more than once, allowed is once\n")
+
+
+def test_a_header_of_very_many_columns_is_looked_through_once() -> None:
+    class Name(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Name.compared += 1
+            return super().__eq__(other)
+
+        __hash__ = str.__hash__
+
+    check_columns(Name(f"c{number}") for number in range(1000))
+    assert Name.compared < 10_000
+    with pytest.raises(BulkError, match=r"\['c1'\] more than once"):
+        check_columns([Name("c1"), Name("c2"), Name("c1")])
 
 
 def test_a_bad_json_line_is_said_beside_the_good_ones(score: Score, tmp_path: Path) -> None:
