@@ -68,6 +68,8 @@ def score_file(
     known_format(output)
     if choice.task == "rainfall" and (choice.text_column or choice.id_columns):
         raise BulkError("--text-column and --id-column are for sentiment; an hour of rain is named by its Id")
+    if source.exists() and not source.is_file():
+        raise BulkError(f"{source}: a folder or a pipe, allowed is a file: it is read more than once")
     check_output(output)
     if source.resolve() == output.resolve():
         raise BulkError(f"{output}: the output would take the place of the input")

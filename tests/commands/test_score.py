@@ -1,6 +1,7 @@
 """Whole files scored: what goes in comes out, row for row, and what cannot be read is said beside it."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -198,6 +199,16 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_written(
     assert len(err.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_and_a_folder_are_refused(score: Score, tmp_path: Path) -> None:
+    """Nobody writes into the pipe: who opened it would wait without end."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("pipe.csv", "folder.csv"):
+        code, _, err = score(name, "--task", "sentiment", "--output", "out.csv")
+        assert (code, err) == (1, f"error: {name}: a folder or a pipe, allowed is a file: it is read more than once\n")
 
 
 def test_without_pyarrow_parquet_is_refused_in_a_line_and_csv_works(
