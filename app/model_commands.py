@@ -1,11 +1,13 @@
 """`gatehouse models`: list, verify and choose bundles."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.bundle import BundleError, current_folder, read_bundle, set_current, version_folder
+from app.bundle import CURRENT, BundleError, current_folder, read_bundle, set_current, version_folder
 
 models_commands = typer.Typer(no_args_is_help=True, help="List, verify and choose bundles.")
 
@@ -17,7 +19,7 @@ DEFAULT_MODELS = Path("models")
 def list_models(models: ModelsOption = DEFAULT_MODELS) -> None:
     """Every bundle, the served ones marked with *, damaged ones with what is wrong."""
     if not (folders := _folders(models)):
-        raise BundleError(f"{models}: no bundle in it" if models.is_dir() else f"{models}: no such folder")
+        raise _nothing(models)
     for folder in folders:
         try:
             manifest = read_bundle(folder).manifest
@@ -32,9 +34,26 @@ def list_models(models: ModelsOption = DEFAULT_MODELS) -> None:
         typer.echo(f"{'*' if is_served else ' '} {folder.parent.name:10} {folder.name:24} {told}")
 
 
+def _nothing(models: Path) -> BundleError:
+    return BundleError(f"{models}: no bundle in it" if models.is_dir() else f"{models}: no such folder")
+
+
 def _folders(models: Path) -> list[Path]:
-    """Of all bundles, but not of those that are still being written."""
-    return sorted(path.parent for path in models.glob("*/*/bundle.json") if not path.parent.name.startswith("."))
+    """Of all bundles, also of a served one without its manifest, but not of those that are still being written."""
+    found = {path.parent for path in models.glob("*/*/bundle.json") if not path.parent.name.startswith(".")}
+    for pointer in models.glob(f"*/{CURRENT}"):
+        with suppress(BundleError):
+            found.add(current_folder(models, pointer.parent.name))
+    return sorted(found)
+
+
+def _astray(models: Path) -> Iterator[BundleError]:
+    """What is to be served and is not there."""
+    for pointer in sorted(models.glob(f"*/{CURRENT}")):
+        try:
+            current_folder(models, pointer.parent.name)
+        except BundleError as error:
+            yield error
 
 
 @models_commands.command("verify")
@@ -42,18 +61,21 @@ def verify_models(models: ModelsOption = DEFAULT_MODELS) -> None:
     """Load every bundle as the service would: checksums, contract, golden cases. Exit code 1 if one fails."""
     from app.predictor import load_placed
 
-    folders = _folders(models)
-    failed = 0
+    if not (folders := _folders(models)):
+        raise _nothing(models)
+    faults = list(_astray(models))
+    total = len(folders) + len(faults)
     for folder in folders:
         try:
             predictor = load_placed(folder, "cpu")
         except BundleError as error:
-            failed += 1
-            typer.echo(f"FAILED {error}", err=True)
+            faults.append(error)
         else:
             typer.echo(f"ok     {folder} ({len(predictor.bundle.golden.cases)} golden cases)")
-    if failed or not folders:
-        typer.echo(f"{failed} of {len(folders)} bundles in {models} failed", err=True)
+    for fault in faults:
+        typer.echo(f"FAILED {fault}", err=True)
+    if faults:
+        typer.echo(f"{len(faults)} of {total} bundles in {models} failed", err=True)
         raise typer.Exit(1)
 
 

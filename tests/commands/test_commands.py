@@ -56,7 +56,22 @@ def test_verifying_says_which_bundle_is_bad_and_fails(gatehouse: Command, tiny_m
     code, _, err = gatehouse("models", "verify")
     assert code == 1
     assert "20200101-rnn-000000/bundle.json: format None is unknown" in err
-    assert gatehouse("models", "verify", "--models", tmp_path / "none")[0] == 1
+    assert gatehouse("models", "verify", "--models", "none")[::2] == (1, "error: none: no such folder\n")
+
+
+def test_verifying_fails_where_what_is_to_be_served_is_not_there(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
+    models = Path(shutil.copytree(tiny_models, tmp_path / "models"))
+    (bundle,) = models.glob("rainfall/*/bundle.json")
+    bundle.unlink()  # as where a copy broke off
+    (models / "music" / "CURRENT").write_text("20200101-rnn-000000\n")
+    code, _, err = gatehouse("models", "verify")
+    assert code == 1
+    assert f"FAILED {Path('models', 'rainfall', bundle.parent.name, 'bundle.json')}" in err
+    assert "CURRENT: names '20200101-rnn-000000', which is no folder beside it" in err
+    assert "2 of 5 bundles in models failed" in err
+    listed = gatehouse("models", "list")[1].splitlines()
+    assert [line[0] for line in listed if "rainfall" in line] == ["*"]
+    assert any("damaged" in line for line in listed)
 
 
 def test_a_bundle_in_the_place_of_another_is_bad(gatehouse: Command, tiny_models: Path, tmp_path: Path) -> None:
