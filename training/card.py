@@ -45,8 +45,15 @@ _NOT_FOR = {
 }
 
 
-def card(manifest: dict[str, Any], recipe: Recipe, about: str) -> str:
-    """Markdown. `about` says where the data come from; nothing else here knows."""
+_NOTICE = """
+## Weights by others
+
+{}
+"""
+
+
+def card(manifest: dict[str, Any], recipe: Recipe, about: str, notice: str) -> str:
+    """Markdown. `about` says where the data come from; nothing else here knows. `notice` is Learner's."""
     task, data = manifest["task"], manifest["data"]
     shape = recipe.model
     cell = "RNN, LSTM and GRU, each of" if recipe.cell == "all" else f"{recipe.cell.upper()},"
@@ -82,4 +89,4 @@ To measure again: `gatehouse evaluate {task} --data PATH`.
 ## Not for
 
 {_NOT_FOR[task]}
-"""
+{notice and _NOTICE.format(notice.rstrip())}"""

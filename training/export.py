@@ -132,7 +132,7 @@ def export(
         learner.asset.file: asset,
         "golden.json": _json(golden),
         "recipe.toml": recipe_text.encode(),
-        "card.md": card(manifest, recipe, about).encode(),
+        "card.md": card(manifest, recipe, about, learner.notice).encode(),
     }
     return seal_bundle(models, manifest, files)
 

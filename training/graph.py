@@ -3,7 +3,7 @@
 Values are [time, batch, width] between recurrent nodes, as ONNX wants them; graph inputs and outputs are batch-first.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ from training.cells_net import CellsNet, cells_graph
 from training.model import MusicNet, SentimentNet, Stack, TaskNet
 from training.nodes import Graph, Shape, array_of
 from training.pins import held_cells
-from training.rain_net import CURVES, MOST_LOG_RATE, SHARPNESS, SLOPE, RainfallNet
+from training.rain_net import CURVES, MOST_LOG_RATE, SHARPNESS, RainfallNet
+from training.rain_start import BegunStack
+from training.reference.rain_winner import ROWS, SLOPE, Block
 
 _ONNX_CELL = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 # ONNX stacks the gates in another order than torch: LSTM i, f, g, o -> i, o, f, g; GRU r, z, n -> z, r, n.
@@ -56,12 +58,18 @@ def _sentiment(network: SentimentNet) -> onnx.ModelProto:
 
 def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     graph = Graph()
-    width = network.stack.inputs
+    width = len(network.growth)
     scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
+    if isinstance(network.stack, BegunStack):
+        scans, lengths = _drop_in(graph, scans, lengths)
     level, levelled = _level(graph, network, scans)
     x = graph.one("Transpose", levelled, perm=[1, 0, 2])
-    pooled = _pool(graph, _stack(graph, network.stack, x, lengths)[0], lengths)
+    if isinstance(network.stack, BegunStack):
+        outputs = _begun(graph, network.stack, x)
+    else:
+        outputs, _ = _stack(graph, network.stack, x, lengths)
+    pooled = _pool(graph, outputs, lengths)
     middle = _median(graph, network, pooled, level)
     raw = graph.linear(graph.one("Concat", _both(graph, pooled), level, middle, axis=1), network.head)
     low_raw, high_raw = graph.node("Split", [raw], 2, axis=1, num_outputs=2)
@@ -71,6 +79,44 @@ def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     one = graph.weight(np.array(1.0, np.float32))
     graph.output(graph.one("Sub", graph.one("Exp", stacked), one), "quantiles_mm", ["batch", 3])
     return graph.build("rainfall", {"vocabulary_size": str(width)})
+
+
+def _drop_in(graph: Graph, scans: str, lengths: str) -> tuple[str, str]:
+    """See rain_start.drop_in."""
+    rows = graph.weight(np.arange(ROWS)[None, :])
+    long_lengths = graph.one("Unsqueeze", graph.one("Cast", lengths, to=TensorProto.INT64), graph.ints(1))
+    index = graph.one("Div", graph.one("Mul", rows, long_lengths), graph.ints(ROWS))
+    read = graph.one("GatherND", scans, graph.one("Unsqueeze", index, graph.ints(2)), batch_dims=1)
+    return read, graph.one("Expand", graph.weight(np.array(ROWS, np.int32)), graph.one("Shape", lengths))
+
+
+def _begun(graph: Graph, stack: BegunStack, x: str) -> str:
+    """[rows, batch, features] -> [rows, batch, width]."""
+    weights = graph.weight(array_of(stack.to_raw))
+    x = graph.one("Add", graph.one("MatMul", x, weights), graph.weight(array_of(stack.least)))
+    for part in stack.body:
+        x = graph.linear(x, part) if isinstance(part, nn.Linear) else _block(graph, cast(Block, part), x)
+    return x
+
+
+def _block(graph: Graph, block: Block, x: str) -> str:
+    """[rows, batch, in] -> [rows, batch, hidden]."""
+    both = [block.forwards, block.backwards]
+    hidden = len(block.forwards.recurrent)
+    weights = {
+        "input_weights": [array_of(one.inputs.weight) for one in both],
+        "recurrent_weights": [array_of(one.recurrent).T for one in both],
+        "biases": [np.concatenate([array_of(one.inputs.bias), np.zeros(hidden, np.float32)]) for one in both],
+    }
+    batch = graph.one("Slice", graph.one("Shape", x), graph.ints(1), graph.ints(2))
+    shape = graph.one("Concat", graph.ints(2), batch, graph.ints(hidden), axis=0)
+    initial = graph.one("Expand", graph.weight(np.stack([array_of(one.initial) for one in both])), shape)
+    leaky = {"activations": ["LeakyRelu"] * 2, "activation_alpha": [SLOPE] * 2}
+    inputs = [x, *(graph.weight(np.stack(arrays), name) for name, arrays in weights.items()), "", initial]
+    states = graph.one("RNN", *inputs, hidden_size=hidden, direction="bidirectional", **leaky)
+    each = [graph.one("Gather", states, graph.weight(np.array(number)), axis=1) for number in range(2)]
+    said = [graph.one("LeakyRelu", graph.linear(y, one.dense), alpha=SLOPE) for y, one in zip(each, both, strict=True)]
+    return graph.one("Add", *said)
 
 
 def _level(graph: Graph, network: RainfallNet, scans: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from app.tasks.task import Run, Tensors
 from training.data.batches import Batch, shuffled_batches
 from training.learners.learner import Learner, Scores
-from training.model import TaskNet, TextNet
+from training.model import TaskNet
 from training.precision import bf16
 from training.progress import progress
 from training.recipe import Recipe, Training
@@ -133,8 +133,8 @@ def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, batches: int) ->
 
 
 def _levels(network: TaskNet, settings: Training) -> list[dict[str, Any]]:
-    """What learns at the recipe's rate, and what learns slower: the nearer to the words the slower."""
-    if settings.rate_decay == 1 or not isinstance(network, TextNet):
+    """What learns at the recipe's rate, and what learns slower: the nearer to the input the slower."""
+    if settings.rate_decay == 1:
         return [{"params": list(network.parameters())}]
     top_down = reversed(network.levels())
     return [

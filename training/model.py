@@ -81,6 +81,10 @@ class TaskNet(nn.Module):
         """The graph's inputs by name -> the graph's outputs by name."""
         raise NotImplementedError
 
+    def levels(self) -> list[list[nn.Parameter]]:
+        """The parameters from what reads the input up to the head; all as one where no level has learned before."""
+        return [list(self.parameters())]
+
 
 class TextNet(TaskNet):
     """Word indices [batch, time] -> the logit of *positive* [batch], by way of a table of word vectors."""
@@ -106,10 +110,6 @@ class TextNet(TaskNet):
     def directions(self) -> tuple[nn.Module, nn.Module]:
         """What reads forwards and what reads backwards, for a language model to teach; each answers with outputs as wide as
         the word vectors."""
-        raise NotImplementedError
-
-    def levels(self) -> list[list[nn.Parameter]]:
-        """The parameters from the word vectors up to the head."""
         raise NotImplementedError
 
 

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.model import Stack, TaskNet, pool, steps_within
+from training.rain_start import BegunStack, drop_in
 from training.recipe import Recipe
+from training.reference.rain_winner import SLOPE
 
 CURVES = 8  # rising curves that a scan's rate is the sum of
 RATE_WIDTH = 64
-SLOPE = 0.15  # of the leaky rectifier, for negative inputs
 MOST_LOG_RATE = 6.0  # e^6 mm in an hour is more than has ever fallen
 SHARPNESS = 20.0  # how near to zero a mean rate is still let through as it is
 _FIRST_LOG_RATE, _FIRST_HEIGHT, _FARTHEST_CURVE = 1.0, -2.0, 2.0
@@ -36,9 +37,10 @@ class RainfallNet(TaskNet):
     sum of such curves (a monotone network by its positive weights; Sill 1997), and the median the mean of the rates.
     """
 
-    def __init__(self, recipe: Recipe, features: int, reflectivities: Reflectivities) -> None:
+    def __init__(self, recipe: Recipe, features: int, reflectivities: Reflectivities, begun: BegunStack | None = None) -> None:
+        """begun: recurrent layers that have learned before; else they are the recipe's."""
         super().__init__()
-        self.stack = Stack(recipe.cell, features, recipe.model, recipe.regularisation.dropout)
+        self.stack = begun or Stack(recipe.cell, features, recipe.model, recipe.regularisation.dropout)
         self.dropout = nn.Dropout(recipe.regularisation.dropout)
         self.within = nn.Linear(self.stack.width, RATE_WIDTH)
         self.curves = nn.Linear(RATE_WIDTH, 1 + 3 * CURVES)
@@ -61,11 +63,11 @@ class RainfallNet(TaskNet):
 
     def forward(self, scans: Tensor, lengths: Tensor, more_db: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The quantiles as if all reflectivities were `more_db` [levels] higher, in mm, [batch, levels, 3], and `log_rate` of
-        the scans' rates, [batch, time, levels]. Without `more_db` there is one level, that of the hours as they are."""
+        the scans' rates, [batch, time as read, levels]. Without `more_db` there is one level, that of the hours as they are."""
         more_db = scans.new_zeros(1) if more_db is None else more_db
+        scans, lengths = self.as_read(scans, lengths)
         level_db, echo = self.level(scans)
-        outputs, _ = self.stack(self.raised(scans, -level_db), lengths)
-        outputs = self.dropout(outputs)
+        outputs = self.dropout(self._outputs(self.raised(scans, -level_db), lengths))
         level = (level_db[:, None] + more_db * echo[:, None]) / 10  # in bel, [batch, levels]
         shift, height, place, steepness = self._curves(outputs)
         height, steepness = functional.softplus(height), functional.softplus(steepness)
@@ -80,6 +82,14 @@ class RainfallNet(TaskNet):
         low = middle * torch.sigmoid(raw[:, :, 0])
         high = middle + functional.softplus(raw[:, :, 1])
         return torch.expm1(torch.stack([low, middle, high], dim=2)), rate
+
+    def as_read(self, scans: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What is known of scans [batch, time, ...] as the recurrent layers read them, and the lengths then."""
+        return drop_in(scans, lengths) if isinstance(self.stack, BegunStack) else (scans, lengths)
+
+    def _outputs(self, scans: Tensor, lengths: Tensor) -> Tensor:
+        """Of the recurrent layers, [batch, time, width]."""
+        return torch.as_tensor(self.stack(scans) if isinstance(self.stack, BegunStack) else self.stack(scans, lengths)[0])
 
     def _curves(self, outputs: Tensor) -> tuple[Tensor, ...]:
         """Of every scan: its rate without them, then height, place and steepness of the curves."""
@@ -99,6 +109,10 @@ class RainfallNet(TaskNet):
         of them; all else equal."""
         by = decibel[:, None, None]
         return scans * torch.exp(by * self.growth) + by * (scans[:, :, self.present[:columns]] @ self.a_db[:columns])
+
+    def levels(self) -> list[list[nn.Parameter]]:
+        head = [parameter for part in (self.within, self.curves, self.head) for parameter in part.parameters()]
+        return [list(self.stack.parameters()), head]
 
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"quantiles_mm": self(feeds["scans"], feeds["lengths"].long())[0][:, 0]}

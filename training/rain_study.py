@@ -19,13 +19,14 @@ import numpy.typing as npt
 from app.tasks.rainfall import Hour, Rainfall, baselines_mm, calibrated_mm
 from training import metrics, run_folder
 from training.data.radar_generator import raised
-from training.data.rain import HourTable, read_hours
+from training.data.rain import HourTable, folder_of, read_hours
 from training.data.rain_lessons import Lessons, gather_lessons
 from training.data.report import DataError, ReadReport
 from training.data.splits import Splits
 from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
 from training.rain_calibration import calibration
+from training.rain_start import Start, start_of
 from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
 
@@ -71,14 +72,15 @@ def rain_study(data: Path, recipes: dict[str, Recipe], runs: Path, folds: int = 
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
             folder = runs / "rain-cv" / f"{name}-{_digest(recipe, table, folds, seed)}"
-            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed))
+            start = start_of(recipe, data)
+            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed, start))
     gauge = table.gauge_mm.astype(np.float64)
     echo = np.array([np.isfinite(hour.reflectivity_dbz).any() for hour in hours])
     return _table([*_constants(gauge, echo), *judged], gauge, echo)
 
 
 def _winner(data: Path, recipes: dict[str, Recipe], hours: Sequence[Hour]) -> Iterator[Judged]:
-    folder = data if data.is_dir() else data.parent
+    folder = folder_of(data)
     for teacher in {recipe.rain.teacher for recipe in recipes.values()} - {""}:
         if (folder / teacher).is_dir():
             first, second = Winner(folder / teacher).estimates_mm(hours).astype(np.float64).T
@@ -102,7 +104,15 @@ def _digest(recipe: Recipe, table: HourTable, folds: int, seed: int) -> str:
 
 
 def _cross_validate(
-    runs: Path, recipe: Recipe, table: HourTable, report: ReadReport, pool: Lessons, folds: int, repeats: int, seed: int
+    runs: Path,
+    recipe: Recipe,
+    table: HourTable,
+    report: ReadReport,
+    pool: Lessons,
+    folds: int,
+    repeats: int,
+    seed: int,
+    start: Start | None,
 ) -> Judged:
     quantiles = np.zeros((repeats, len(table), 3))
     monotone = np.zeros((repeats, len(table), len(RAISED_DB)), dtype=bool)
@@ -118,7 +128,10 @@ def _cross_validate(
             lessons = pool.among(splits.train, recipe.generator.hours)
             hours = [table.hour(row) for row in held]
             quantiles[repeat, held], monotone[repeat, held] = _one_fold(
-                runs / f"{repeat + 1}-{fold + 1}", recipe, RainLearner(recipe, table, report, splits, lessons), hours
+                runs / f"{repeat + 1}-{fold + 1}",
+                recipe,
+                RainLearner(recipe, table, report, splits, lessons, start=start),
+                hours,
             )
             judged = held[table.gauge_mm[held] < metrics.IMPLAUSIBLE_MM]
             error = np.abs(quantiles[repeat, judged, 1] - table.gauge_mm[judged])

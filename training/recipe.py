@@ -101,7 +101,7 @@ class Training(_Table):
     batch_items: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     rate_decay: float = Field(
-        default=1.0, ge=1, description="sentiment: by so many times less each level nearer to the words (Howard, Ruder 2018)"
+        default=1.0, ge=1, description="by so many times less each level nearer to the input (Howard, Ruder 2018)"
     )
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -136,6 +136,10 @@ class Rain(_Table):
     """rainfall: what is learned besides the gauges."""
 
     teacher: str = Field(default="", description="folder with the teacher's weights beside the data; empty: none")
+    start: str = Field(
+        default="",
+        description="file in the teacher's folder with the layers to begin from, plain RNNs as `model` says; empty: none",
+    )
     copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
     gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
     rise_weight: float = Field(
@@ -192,12 +196,6 @@ class Recipe(_Table):
                 "export.precision: scans have no largest value, so one hour's int8 answer would depend on those beside it; "
                 'only "fp32" is allowed for rainfall'
             )
-        if 0.0 not in self.rain.raised_db or list(self.rain.raised_db) != sorted(set(self.rain.raised_db)):
-            raise ValueError(f"rain.raised_db: {list(self.rain.raised_db)} are not different, ascending and with 0 among them")
-        if self.rain.folds == 1:
-            raise ValueError(
-                "rain.folds: one network that leaves out everything learns nothing, so only 0, 2 and more are allowed"
-            )
         if self.pretraining.epochs and not self._can_be_pretrained():
             raise ValueError(
                 "pretraining.epochs: a language model guesses words in both directions by their vectors, so more than 0 are "
@@ -205,6 +203,21 @@ class Recipe(_Table):
             )
         if self.task != "rainfall" and self.model.embedding == 0:
             raise ValueError(f"model.embedding: {self.task} needs a width of at least 1")
+        return self
+
+    @model_validator(mode="after")
+    def _rain_fits(self) -> Self:
+        if 0.0 not in self.rain.raised_db or list(self.rain.raised_db) != sorted(set(self.rain.raised_db)):
+            raise ValueError(f"rain.raised_db: {list(self.rain.raised_db)} are not different, ascending and with 0 among them")
+        if self.rain.folds == 1:
+            raise ValueError(
+                "rain.folds: one network that leaves out everything learns nothing, so only 0, 2 and more are allowed"
+            )
+        if self.rain.start and not (self.rain.teacher and self.cell == "rnn" and self.model.bidirectional):
+            raise ValueError(
+                "rain.start: the layers to begin from are a teacher's and bidirectional RNNs, so rain.teacher, cell rnn and "
+                "model.bidirectional are needed"
+            )
         return self
 
     def _can_be_pretrained(self) -> bool:
@@ -220,7 +233,7 @@ class Recipe(_Table):
             "self_training": SelfTraining(),
             "generator": Generator(),
             "training": self.training.model_copy(update={"start": ""}),
-            "rain": self.rain.model_copy(update={"folds": 0}),
+            "rain": self.rain.model_copy(update={"start": "", "folds": 0}),
         }
         return self.model_copy(update=nothing)
 

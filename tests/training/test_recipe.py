@@ -34,6 +34,22 @@ def written(tmp_path: Path, content: str) -> Path:
     return path
 
 
+BEGUN = """
+task = "rainfall"
+cell = "rnn"
+data.validation_items = 1
+training = { epochs = 1, batch_items = 1, learning_rate = 0.1 }
+
+[model]
+hidden = 4
+bidirectional = true
+
+[rain]
+start = "weights.npz"
+teacher = "winner"
+"""
+
+
 def refusal(path: Path) -> str:
     """What the error says, which always begins with the file."""
     with pytest.raises(RecipeError) as caught:
@@ -157,12 +173,20 @@ def test_one_fold_of_rain_is_refused(tmp_path: Path) -> None:
     assert "rain.folds: one network" in refusal(written(tmp_path, rain.format(1)))
 
 
+@pytest.mark.parametrize("lacks", ['teacher = "winner"', "bidirectional = true", 'cell = "rnn"'])
+def test_layers_to_begin_from_are_bidirectional_rnns_of_a_teacher(tmp_path: Path, lacks: str) -> None:
+    whole = BEGUN.replace(lacks, 'cell = "gru"' if lacks.startswith("cell") else "")
+    assert read_recipe(written(tmp_path, BEGUN)).rain.start == "weights.npz"
+    assert "rain.start: the layers" in refusal(written(tmp_path, whole))
+
+
 def test_without_preparation_no_other_network_is_trained(tmp_path: Path) -> None:
     tables = '\n[self_training]\nteachers = ["some"]\n[rain]\nteacher = "winner"\nfolds = 5\n'
     bare = read_recipe(written(tmp_path, WHOLE + tables)).without_preparation()
     assert bare.self_training.teachers == []
     assert bare.rain.folds == 0
     assert bare.rain.teacher == "winner"
+    assert read_recipe(written(tmp_path, BEGUN)).without_preparation().rain.start == ""
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

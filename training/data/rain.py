@@ -79,6 +79,11 @@ def read_hours(path: Path, cache: Path) -> tuple[HourTable, ReadReport]:
     return HourTable(scans, starts, gauge_mm, ids.astype(np.int64)), report
 
 
+def folder_of(data: Path) -> Path:
+    """Where what belongs to the data is looked for beside them: the folder they are or are in."""
+    return data if data.is_dir() else data.parent
+
+
 def _source(path: Path) -> Path:
     candidates = [path / "train.csv", path / "hours.parquet"] if path.is_dir() else [path]
     for candidate in candidates:

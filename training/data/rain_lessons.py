@@ -12,7 +12,7 @@ from scipy.optimize import isotonic_regression
 from app.tasks.rainfall import Hour
 from training.data.edition1 import read_edition1
 from training.data.radar_generator import Generated, RadarGenerator, raised
-from training.data.rain import HourTable
+from training.data.rain import HourTable, folder_of
 from training.progress import track
 from training.recipe import Recipe
 from training.reference.rain_winner import COPIES, Winner
@@ -68,7 +68,7 @@ def gather_lessons(recipe: Recipe, data: Path, table: HourTable, rows: Sequence[
     levels = len(recipe.rain.raised_db)
     if not recipe.rain.teacher:
         return no_lessons(table, levels)
-    folder = data if data.is_dir() else data.parent
+    folder = folder_of(data)
     weights = folder / recipe.rain.teacher
     if not weights.is_dir():
         log.warning("no teacher's weights in %s: learning from the gauges alone", weights)

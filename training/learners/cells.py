@@ -31,6 +31,7 @@ class CellsLearner:
 
     primary: ClassVar[str] = "accuracy"
     higher: ClassVar[bool] = True
+    notice = ""
     golden_inputs: ClassVar[list[Any]] = [
         "A quiet, moving film.",
         "Two hours I will never get back.",

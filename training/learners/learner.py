@@ -43,7 +43,8 @@ class Sets:
 
 
 class Learner(Protocol):
-    """One task as the training loop sees it. `primary` names the score that decides, `higher` whether more is better."""
+    """One task as the training loop sees it. `primary` names the score that decides, `higher` whether more is better; `notice`
+    is what the card must say of weights by others that the network begins from, Markdown, empty where there are none."""
 
     primary: ClassVar[str]
     higher: ClassVar[bool]
@@ -51,6 +52,7 @@ class Learner(Protocol):
     asset: Asset
     settings: dict[str, Any]
     golden_inputs: ClassVar[list[Any]]
+    notice: str
 
     def __init__(self, recipe: Recipe, data: Path, work: Path, asset: Any = None) -> None:
         """Reads the data; `work` is a folder for what is made of it, its parent keeps the recorded splits.

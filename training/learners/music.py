@@ -32,6 +32,7 @@ class MusicLearner:
 
     primary: ClassVar[str] = "bits_per_character"
     higher: ClassVar[bool] = False
+    notice = ""
     golden_inputs: ClassVar[list[Any]] = [
         "X:1\nT:Morning\nM:6/8\nL:1/8\nK:G\n",
         "X:1\nT:Evening\nM:4/4\nL:1/8\nK:Dmaj\n|:d2fd Adfd|e2ge cege|",

@@ -26,6 +26,7 @@ from training.loop import as_run, device_here, fit
 from training.model import TaskNet, steps_within
 from training.rain_calibration import calibration
 from training.rain_net import RainfallNet, Reflectivities, log_rate
+from training.rain_start import BegunStack, Start, start_of
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -78,12 +79,17 @@ class RainLearner:
         splits: Splits,
         lessons: Lessons,
         scaler: list[dict[str, Any]] | None = None,
+        start: Start | None = None,
     ) -> None:
-        """Hours with an impossible gauge (73 mm and more) are scored apart; nothing is learned from their gauges."""
-        self._recipe, self._table = recipe, table
+        """Hours with an impossible gauge (73 mm and more) are scored apart; nothing is learned from their gauges.
+
+        `start`: what to begin from.
+        """
+        self._recipe, self._table, self._start = recipe, table, start
         plausible = [row for row in splits.train if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
         self.asset = Asset("scaler.json", scaler or _scaler(table, plausible))
         self.settings: dict[str, Any] = {}
+        self.notice = start.notice if start else ""
         self._task = Rainfall.from_bundle({}, self.asset.content)
         deviations = {feature["name"]: feature["deviation"] for feature in self.asset.content}
         self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in REFLECTIVITIES])
@@ -120,7 +126,8 @@ class RainLearner:
         return Example(self._task.encode(hour).features, np.stack(known, axis=2))
 
     def network(self) -> TaskNet:
-        return RainfallNet(self._recipe, len(FEATURES), self.reflectivities)
+        begun = BegunStack(self._start.network, self.asset.content) if self._start else None
+        return RainfallNet(self._recipe, len(FEATURES), self.reflectivities, begun)
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         """The outer quantiles learn from gauges; so does the median where the teacher says nothing.
@@ -128,6 +135,7 @@ class RainLearner:
         Where it does, the median learns its estimate and every scan's rate what it says of that, and real gauges count beside
         it as the recipe says.
         """
+        network = cast(RainfallNet, network)
         gauge, teacher, _, real = batch.targets[:, 0].unbind(2)
         estimate, rates = network(batch.inputs, batch.lengths, self._raised_db.to(gauge.device))
         known, taught = torch.isfinite(gauge), torch.isfinite(teacher)
@@ -138,10 +146,10 @@ class RainLearner:
         middle = pinball[:, :, 1] * torch.where(taught, real * self._recipe.rain.gauge_weight, 1.0)
         losses = pinball[:, :, 0] + middle + pinball[:, :, 2]
         losses = losses + taught * _distance(estimate[:, :, 1], torch.nan_to_num(teacher))
-        losses = losses + _apart(rates, batch.targets[:, :, :, 2], batch.lengths)
+        losses = losses + _apart(rates, *network.as_read(batch.targets[:, :, :, 2], batch.lengths))
         loss = losses.sum() / (known | taught).sum()
         if weight := self._recipe.rain.rise_weight:
-            loss = loss + weight * _falls(cast(RainfallNet, network), batch, estimate[:, self._own_level, 1])
+            loss = loss + weight * _falls(network, batch, estimate[:, self._own_level, 1])
         return loss
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
@@ -192,7 +200,7 @@ class RainLearner:
             rest = sorted(set(splits.train) - set(held.tolist()))
             lessons = self._lessons.among(rest, recipe.generator.hours)
             fold = Splits(rest, splits.validation, held.tolist())
-            learner = RainLearner(recipe, self._table, self.sets.report, fold, lessons)
+            learner = RainLearner(recipe, self._table, self.sets.report, fold, lessons, start=self._start)
             with TemporaryDirectory() as folder:
                 network, _ = fit(learner, recipe, Path(folder))
             yield learner._said(as_run(network, device_here()), learner.sets.test)
@@ -213,6 +221,7 @@ class RainfallLearner(RainLearner):
             work.parent / "splits", "rainfall", groups, wanted.validation_items, wanted.test_items, wanted.split_seed
         )
         # With a bundle's own scaler nothing is to be learned.
+        start = None if scaler else start_of(recipe, data)
         if not scaler:
             _check_there_is_something_to_learn(table, splits)
         lessons = (
@@ -220,7 +229,7 @@ class RainfallLearner(RainLearner):
             if scaler
             else gather_lessons(recipe, data, table, splits.train, recipe.generator.hours)
         )
-        super().__init__(recipe, table, report, splits, lessons, scaler)
+        super().__init__(recipe, table, report, splits, lessons, scaler, start)
 
 
 def _check_there_is_something_to_learn(table: HourTable, splits: Splits) -> None:

@@ -21,53 +21,67 @@ COPIES = 21  # the winner averaged over 61; 21 give nearly the same
 COLUMNS = 2 + len(MEASUREMENTS)
 FILES = ("weights_v1.npz", "weights_v2.npz")
 
-_SLOPE = 0.15  # of every leaky rectifier, for negative inputs
+SLOPE = 0.15  # of every leaky rectifier, for negative inputs
 _ARRAYS_A_BLOCK = 12
 _COPIES_A_PASS = 2_048
 
 Arrays = Iterator[npt.NDArray[np.float32]]
 
 
-def _leaky(x: Tensor) -> Tensor:
-    return functional.leaky_relu(x, _SLOPE)
+def leaky(x: Tensor) -> Tensor:
+    return functional.leaky_relu(x, SLOPE)
 
 
 class Direction(nn.Module):
-    """One direction of a block: state_t = leaky(x_t W + b + state_(t-1) R), out_t = leaky(state_t D + d)."""
+    """One direction of a block: state_t = leaky(W x_t + b + state_(t-1) R), out_t = leaky(D state_t + d)."""
 
     def __init__(self, arrays: Arrays) -> None:
         super().__init__()
-        self.initial, self.inputs, self.bias, self.recurrent, self.dense, self.dense_bias = _tensors(arrays, 6)
+        self.initial = _parameter(next(arrays))
+        self.inputs = _linear(arrays)
+        self.recurrent = _parameter(next(arrays))
+        self.dense = _linear(arrays)
 
     def forward(self, x: Tensor) -> Tensor:
         """[rows, batch, in] -> [rows, batch, hidden]."""
         state, states = self.initial.expand(x.shape[1], -1), []
-        for driven in x @ self.inputs + self.bias:
-            state = _leaky(torch.addmm(driven, state, self.recurrent))
+        for driven in self.inputs(x):
+            state = leaky(torch.addmm(driven, state, self.recurrent))
             states.append(state)
-        return _leaky(torch.stack(states) @ self.dense + self.dense_bias)
+        return leaky(self.dense(torch.stack(states)))
+
+
+class Block(nn.Module):
+    """Two directions, added."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        super().__init__()
+        self.forwards, self.backwards = Direction(arrays), Direction(arrays)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[rows, batch, in] -> [rows, batch, hidden]."""
+        return torch.as_tensor(self.forwards(x) + self.backwards(x.flip(0)).flip(0))
 
 
 class WinnerNet(nn.Module):
-    """Raw rows [batch, 19, COLUMNS] -> mm/h of each row [batch, 19], whose mean is the estimate: blocks of two directions that
-    are added."""
+    """Raw rows [batch, ROWS, COLUMNS] -> mm/h of each row [batch, ROWS], whose mean is the estimate."""
 
     def __init__(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         """arrays: the weights in their published order. A first linear layer is known by its shape."""
         super().__init__()
         rest = iter(arrays)
-        self.first = _tensors(rest, 2) if len(arrays[0]) == COLUMNS else []
-        count = (len(arrays) - len(self.first) - 2) // _ARRAYS_A_BLOCK
-        self.blocks = [(Direction(rest), Direction(rest)) for _ in range(count)]
-        self.last = _tensors(rest, 2)
+        first = [_linear(rest)] if len(arrays[0]) == COLUMNS else []
+        self.layers = (len(arrays) - 2) // _ARRAYS_A_BLOCK
+        self.body = nn.Sequential(*first, *(Block(rest) for _ in range(self.layers)))
+        self.last = _linear(rest)
 
     def forward(self, rows: Tensor) -> Tensor:
-        x = rows.transpose(0, 1)
-        if self.first:
-            x = x @ self.first[0] + self.first[1]
-        for forward, backward in self.blocks:
-            x = forward(x) + backward(x.flip(0)).flip(0)
-        return _leaky(x @ self.last[0] + self.last[1])[:, :, 0].T
+        return leaky(self.last(body_states(self.body, rows)))[:, :, 0]
+
+
+def body_states(body: nn.Sequential, rows: Tensor) -> Tensor:
+    """What the last block of a network's body says of each row, [batch, ROWS, width]."""
+    return torch.as_tensor(body(rows.transpose(0, 1)).transpose(0, 1))
 
 
 class Winner:
@@ -75,7 +89,7 @@ class Winner:
 
     def __init__(self, folder: Path) -> None:
         """folder: holds FILES. Raises DataError."""
-        self._networks = [_read(folder / name) for name in FILES]
+        self._networks = [read_network(folder / name) for name in FILES]
 
     def estimates_mm(self, hours: Sequence[Hour], copies: int = COPIES, seed: int = 0) -> npt.NDArray[np.float32]:
         """float32 [hours, 2]: each network's mean over `copies` drop-in copies, drawn from `seed`."""
@@ -122,7 +136,8 @@ def _of_scans(hour: Hour, drawn: npt.NDArray[np.int64], said: npt.NDArray[np.flo
     return np.where(times > 0, total / np.maximum(times, 1), np.nan).astype(np.float32)
 
 
-def _read(path: Path) -> WinnerNet:
+def read_network(path: Path) -> WinnerNet:
+    """Raises DataError."""
     try:
         with np.load(path) as arrays:
             return WinnerNet([arrays[name] for name in sorted(arrays.files)])
@@ -130,5 +145,13 @@ def _read(path: Path) -> WinnerNet:
         raise DataError(f"{path}: not readable as the weights of the winner's network: {error}") from error
 
 
-def _tensors(arrays: Arrays, count: int) -> list[Tensor]:
-    return [torch.from_numpy(next(arrays)) for _ in range(count)]
+def _linear(arrays: Arrays) -> nn.Linear:
+    """From weights [in, out] and a bias."""
+    weights, bias = _parameter(next(arrays).T), _parameter(next(arrays))
+    layer = nn.Linear(weights.shape[1], weights.shape[0])
+    layer.weight, layer.bias = weights, bias
+    return layer
+
+
+def _parameter(array: npt.NDArray[np.float32]) -> nn.Parameter:
+    return nn.Parameter(torch.from_numpy(np.array(array)))

@@ -41,6 +41,9 @@ class Says(TaskNet):
     def forward(self, scans: Tensor, lengths: Tensor, more_db: Tensor) -> tuple[Tensor, Tensor]:
         return self.quantiles_mm.expand(len(scans), len(more_db), 3), torch.zeros(*scans.shape[:2], len(more_db))
 
+    def as_read(self, scans: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return scans, lengths
+
     def outputs(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"quantiles_mm": self.quantiles_mm.expand(len(feeds["scans"]), 3)}
 

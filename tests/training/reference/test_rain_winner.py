@@ -51,7 +51,7 @@ def hour(scans: int, level: float = 20.0) -> Hour:
 def test_the_networks_compute_what_their_description_says(winner_arrays: WinnerArrays, linear: int, widths: list[int]) -> None:
     arrays = winner_arrays(linear, widths)
     rows = np.random.default_rng(1).normal(size=(3, ROWS, COLUMNS)).astype(np.float32)
-    got = WinnerNet(arrays)(torch.from_numpy(rows)).numpy()
+    got = WinnerNet(arrays)(torch.from_numpy(rows)).detach().numpy()
     np.testing.assert_allclose(got, [by_the_description(arrays, one) for one in rows], rtol=1e-4, atol=1e-5)
 
 
