@@ -148,6 +148,9 @@ class Rain(_Table):
         description="of a fall of the median where `Ref` alone rises, its surroundings as they were; that all of them together "
         "never lower it, the network sees to itself",
     )
+    rise_a_db: float = Field(
+        default=0.002, ge=0, description="of ln(1 + mm): what less counts as a fall, so that hours not learned from do not fall"
+    )
     raised_db: tuple[Annotated[float, Field(ge=-30, le=30, strict=True)], ...] = Field(
         default=(0.0,),
         strict=False,  # TOML has lists

@@ -38,7 +38,6 @@ _MOST_ENCODED = 200_000  # hours kept encoded, about 0.5 GB; of more, each is en
 _ALIKE = 20  # real hours on either side that the teacher takes for like a generated one
 _MM_WEIGHT = 0.3  # of a millimetre beside a unit of ln(1 + mm)
 _RISE_EVERY, _MOST_RISE_DB = 4, 6.0
-_RISE_A_DB = 0.002  # of ln(1 + mm): a little more than nothing, so that hours not learned from do not fall either
 _GOLDEN = [
     {
         "radardist_km": 10.0,
@@ -149,7 +148,8 @@ class RainLearner:
         losses = losses + _apart(rates, *network.as_read(batch.targets[:, :, :, 2], batch.lengths))
         loss = losses.sum() / (known | taught).sum()
         if weight := self._recipe.rain.rise_weight:
-            loss = loss + weight * _falls(network, batch, estimate[:, self._own_level, 1])
+            own = estimate[:, self._own_level, 1]
+            loss = loss + weight * _falls(network, batch, own, self._recipe.rain.rise_a_db)
         return loss
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
@@ -250,7 +250,7 @@ _PRESENT = [_NAMES.index(f"{name}_present") for name in REFLECTIVITIES]
 _REF_PRESENT = _NAMES.index("Ref_present")
 
 
-def _falls(network: RainfallNet, batch: Batch, estimate_mm: Tensor) -> Tensor:
+def _falls(network: RainfallNet, batch: Batch, estimate_mm: Tensor, least_a_db: float) -> Tensor:
     """By how much ln(1 + mm) falls on average, or rises by too little, when `Ref` alone rises by up to _MOST_RISE_DB; in one of
     _RISE_EVERY hours of the batch."""
     some = slice(None, None, _RISE_EVERY)
@@ -258,7 +258,7 @@ def _falls(network: RainfallNet, batch: Batch, estimate_mm: Tensor) -> Tensor:
     decibel = _MOST_RISE_DB * torch.rand(len(scans), device=scans.device)
     after = torch.log1p(network(network.raised(scans, decibel, 1), lengths)[0][:, 0, 1])
     echo = scans[:, :, _REF_PRESENT].amax(1)
-    return (torch.relu(before * (1 + _RISE_A_DB * decibel) - after) * echo).mean()
+    return (torch.relu(before * (1 + least_a_db * decibel) - after) * echo).mean()
 
 
 def _distance(estimate_mm: Tensor, teacher_mm: Tensor) -> Tensor:
