@@ -15,6 +15,7 @@ from training.cells_net import CellsNet, cells_graph
 from training.model import MusicNet, SentimentNet, Stack, TaskNet
 from training.nodes import Graph, Shape, array_of
 from training.pins import held_cells
+from training.rain_mean import RainfallMean
 from training.rain_net import CURVES, MOST_LOG_RATE, SHARPNESS, RainfallNet
 from training.rain_start import BegunStack
 from training.reference.rain_winner import ROWS, SLOPE, Block
@@ -29,7 +30,9 @@ def build_graph(network: TaskNet) -> onnx.ModelProto:
     if isinstance(network, SentimentNet):
         return _sentiment(network)
     if isinstance(network, RainfallNet):
-        return _rainfall(network)
+        return _rainfall([network])
+    if isinstance(network, RainfallMean):
+        return _rainfall([cast(RainfallNet, member) for member in network.members])
     if isinstance(network, MusicNet):
         return _music(network)
     if isinstance(network, CellsNet):
@@ -56,11 +59,18 @@ def _sentiment(network: SentimentNet) -> onnx.ModelProto:
     return graph.build("sentiment", {"vocabulary_size": str(network.embedding.num_embeddings)})
 
 
-def _rainfall(network: RainfallNet) -> onnx.ModelProto:
+def _rainfall(members: list[RainfallNet]) -> onnx.ModelProto:
     graph = Graph()
-    width = len(network.growth)
+    width = len(members[0].growth)
     scans = graph.input("scans", TensorProto.FLOAT, ["batch", "time", width])
     lengths = graph.input("lengths", TensorProto.INT32, ["batch"])
+    said = [_quantiles(graph, member, scans, lengths) for member in members]
+    graph.output(graph.one("Mean", *said) if len(said) > 1 else said[0], "quantiles_mm", ["batch", 3])
+    return graph.build("rainfall", {"vocabulary_size": str(width)})
+
+
+def _quantiles(graph: Graph, network: RainfallNet, scans: str, lengths: str) -> str:
+    """In mm, [batch, 3]."""
     if isinstance(network.stack, BegunStack):
         scans, lengths = _drop_in(graph, scans, lengths)
     level, levelled = _level(graph, network, scans)
@@ -77,8 +87,7 @@ def _rainfall(network: RainfallNet) -> onnx.ModelProto:
     high = graph.one("Add", middle, graph.one("Softplus", high_raw))
     stacked = graph.one("Concat", low, middle, high, axis=1)
     one = graph.weight(np.array(1.0, np.float32))
-    graph.output(graph.one("Sub", graph.one("Exp", stacked), one), "quantiles_mm", ["batch", 3])
-    return graph.build("rainfall", {"vocabulary_size": str(width)})
+    return graph.one("Sub", graph.one("Exp", stacked), one)
 
 
 def _drop_in(graph: Graph, scans: str, lengths: str) -> tuple[str, str]:

@@ -26,7 +26,8 @@ from training.data.splits import Splits
 from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
 from training.rain_calibration import calibration
-from training.rain_start import Start, start_of
+from training.rain_mean import beside_of
+from training.rain_start import start_of
 from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
 
@@ -72,8 +73,7 @@ def rain_study(data: Path, recipes: dict[str, Recipe], runs: Path, folds: int = 
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
             folder = runs / "rain-cv" / f"{name}-{_digest(recipe, table, folds, seed)}"
-            start = start_of(recipe, data)
-            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed, start))
+            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed, data))
     gauge = table.gauge_mm.astype(np.float64)
     echo = np.array([np.isfinite(hour.reflectivity_dbz).any() for hour in hours])
     return _table([*_constants(gauge, echo), *judged], gauge, echo)
@@ -112,8 +112,9 @@ def _cross_validate(
     folds: int,
     repeats: int,
     seed: int,
-    start: Start | None,
+    data: Path,
 ) -> Judged:
+    start, beside = start_of(recipe, data), beside_of(recipe, data)
     quantiles = np.zeros((repeats, len(table), 3))
     monotone = np.zeros((repeats, len(table), len(RAISED_DB)), dtype=bool)
     for repeat in range(repeats):
@@ -127,12 +128,9 @@ def _cross_validate(
             splits = Splits(rest[validation:], rest[:validation] or held.tolist(), held.tolist())
             lessons = pool.among(splits.train, recipe.generator.hours)
             hours = [table.hour(row) for row in held]
-            quantiles[repeat, held], monotone[repeat, held] = _one_fold(
-                runs / f"{repeat + 1}-{fold + 1}",
-                recipe,
-                RainLearner(recipe, table, report, splits, lessons, start=start),
-                hours,
-            )
+            folder = runs / f"{repeat + 1}-{fold + 1}"
+            learner = RainLearner(recipe, table, report, splits, lessons, start=start, beside=beside, work=folder)
+            quantiles[repeat, held], monotone[repeat, held] = _one_fold(folder, recipe, learner, hours)
             judged = held[table.gauge_mm[held] < metrics.IMPLAUSIBLE_MM]
             error = np.abs(quantiles[repeat, judged, 1] - table.gauge_mm[judged])
             log.info(
@@ -162,7 +160,7 @@ def _one_fold(
     """Trained as `gatehouse train` does, then asked as the service asks: low, median and high
     before calibration, [hours, 3]."""
     with run_folder.held(folder):
-        network, _ = fit(learner, recipe, folder)
+        network = learner.complete(fit(learner, recipe, folder)[0])
     run = as_run(network, device_here())
     task = Rainfall.from_bundle({}, learner.asset.content)
     answers = task.answer(run, hours)

@@ -140,6 +140,10 @@ class Rain(_Table):
         default="",
         description="file in the teacher's folder with the layers to begin from, plain RNNs as `model` says; empty: none",
     )
+    beside: str = Field(
+        default="",
+        description="a recipe of training/recipes whose network learns from the same hours, too; the mean of both is served",
+    )
     copies: int = Field(default=5, gt=0, description="drop-in copies that the teacher's answer is the mean of")
     gauge_weight: float = Field(default=1.0, ge=0, description="of the gauge in the median where the teacher answers too")
     rise_weight: float = Field(
@@ -236,7 +240,7 @@ class Recipe(_Table):
             "self_training": SelfTraining(),
             "generator": Generator(),
             "training": self.training.model_copy(update={"start": ""}),
-            "rain": self.rain.model_copy(update={"start": "", "folds": 0}),
+            "rain": self.rain.model_copy(update={"start": "", "beside": "", "folds": 0}),
         }
         return self.model_copy(update=nothing)
 

@@ -63,6 +63,10 @@ class Learner(Protocol):
 
     def network(self) -> TaskNet: ...
 
+    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:
+        """After training: what is served, the network itself or one made of it and of others that are trained now."""
+        ...
+
     def loss(self, network: TaskNet, batch: Batch) -> Tensor: ...
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,9 +26,11 @@ from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
 from training.model import TaskNet, steps_within
 from training.rain_calibration import calibration
+from training.rain_mean import Beside, RainfallMean, beside_of
 from training.rain_net import RainfallNet, Reflectivities, log_rate
 from training.rain_start import BegunStack, Start, start_of
 from training.recipe import Recipe
+from training.run_folder import keep_recipe
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +82,20 @@ class RainLearner:
         lessons: Lessons,
         scaler: list[dict[str, Any]] | None = None,
         start: Start | None = None,
+        beside: Beside | None = None,
+        work: Path | None = None,
     ) -> None:
         """Hours with an impossible gauge (73 mm and more) are scored apart; nothing is learned from their gauges.
 
-        `start`: what to begin from.
+        `start`: what to begin from; `beside`: what is averaged with; `work`: where networks besides the first are kept while
+        they are trained, so that a training that was killed goes on with them.
         """
-        self._recipe, self._table, self._start = recipe, table, start
+        self._recipe, self._table, self._start, self._beside, self._work = recipe, table, start, beside, work
         plausible = [row for row in splits.train if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
         self.asset = Asset("scaler.json", scaler or _scaler(table, plausible))
         self.settings: dict[str, Any] = {}
-        self.notice = start.notice if start else ""
+        starts = [start, beside.start if beside else None]
+        self.notice = "\n\n".join(one.notice for one in starts if one)
         self._task = Rainfall.from_bundle({}, self.asset.content)
         deviations = {feature["name"]: feature["deviation"] for feature in self.asset.content}
         self.reflectivities = Reflectivities(_MEASURED, _PRESENT, [deviations[name] for name in REFLECTIVITIES])
@@ -127,6 +134,28 @@ class RainLearner:
     def network(self) -> TaskNet:
         begun = BegunStack(self._start.network, self.asset.content) if self._start else None
         return RainfallNet(self._recipe, len(FEATURES), self.reflectivities, begun)
+
+    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:
+        """The mean of the network and the one that the recipe has beside it, trained now."""
+        if not self._beside:
+            return network
+        log.info("the network beside it, %s", self._recipe.rain.beside)
+        sets, recipe = self.sets, self._beside.recipe
+        other = RainLearner(
+            recipe, self._table, sets.report, sets.splits, self._lessons, self.asset.content, self._beside.start
+        )
+        with self._folder("beside") as folder:
+            keep_recipe(folder, self._beside.text)
+            trained, _ = fit(other, recipe, folder, one_batch=one_batch)
+        return RainfallMean([cast(RainfallNet, one) for one in (network, trained)])
+
+    @contextmanager
+    def _folder(self, name: str) -> Iterator[Path]:
+        if self._work:
+            yield self._work / name
+            return
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
         """The outer quantiles learn from gauges; so does the median where the teacher says nothing.
@@ -200,9 +229,12 @@ class RainLearner:
             rest = sorted(set(splits.train) - set(held.tolist()))
             lessons = self._lessons.among(rest, recipe.generator.hours)
             fold = Splits(rest, splits.validation, held.tolist())
-            learner = RainLearner(recipe, self._table, self.sets.report, fold, lessons, start=self._start)
-            with TemporaryDirectory() as folder:
-                network, _ = fit(learner, recipe, Path(folder))
+            with self._folder(f"fold-{number}") as folder:
+                learner = RainLearner(
+                    recipe, self._table, self.sets.report, fold, lessons,
+                    start=self._start, beside=self._beside, work=folder,
+                )  # fmt: skip
+                network = learner.complete(fit(learner, recipe, folder)[0])
             yield learner._said(as_run(network, device_here()), learner.sets.test)
 
     def observed(self, run: Run) -> Observed:
@@ -221,7 +253,7 @@ class RainfallLearner(RainLearner):
             work.parent / "splits", "rainfall", groups, wanted.validation_items, wanted.test_items, wanted.split_seed
         )
         # With a bundle's own scaler nothing is to be learned.
-        start = None if scaler else start_of(recipe, data)
+        start, beside = (None, None) if scaler else (start_of(recipe, data), beside_of(recipe, data))
         if not scaler:
             _check_there_is_something_to_learn(table, splits)
         lessons = (
@@ -229,7 +261,7 @@ class RainfallLearner(RainLearner):
             if scaler
             else gather_lessons(recipe, data, table, splits.train, recipe.generator.hours)
         )
-        super().__init__(recipe, table, report, splits, lessons, scaler, start)
+        super().__init__(recipe, table, report, splits, lessons, scaler, start, beside, work)
 
 
 def _check_there_is_something_to_learn(table: HourTable, splits: Splits) -> None:
