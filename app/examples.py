@@ -96,11 +96,11 @@ SENTIMENT_ANSWER = _answer(
 )
 RAINFALL_ANSWER = _answer(
     "rainfall",
-    "20261128-gru-1e2775",
+    "20261128-gru-5c0c3c",
     predictions=[
         {
-            "rain_mm": 2.166912672123512,
-            "interval_90_mm": [0.16442615894115092, 7.630449168288104],
+            "rain_mm": 1.9552996303552748,
+            "interval_90_mm": [0.24371586683517293, 9.821529967959545],
             "scans_used": 3,
             "baselines_mm": {
                 "marshall_palmer": 3.4848492262712547,

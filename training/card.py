@@ -59,7 +59,7 @@ def card(manifest: dict[str, Any], recipe: Recipe, about: str, notice: str) -> s
     cell = "RNN, LSTM and GRU, each of" if recipe.cell == "all" else f"{recipe.cell.upper()},"
     net = f"{cell} {shape.layers} {'bidirectional ' if shape.bidirectional else ''}layer(s) of {shape.hidden}"
     if recipe.rain.beside:
-        net += f", and beside it the network of the recipe `{recipe.rain.beside}`; the mean of both is served"
+        net += f", averaged with the network of the recipe `{recipe.rain.beside}`"
     sizes = ", ".join(f"{count} {name}" for name, count in data["split_sizes"].items())
     rejected = ", ".join(f"{count} ({reason})" for reason, count in data["rejected"].items()) or "none"
     rows = "\n".join(f"| {name} | {value} |" for name, value in manifest["metrics"].items())

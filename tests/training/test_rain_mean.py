@@ -58,7 +58,7 @@ def test_both_are_trained_and_a_training_that_was_killed_goes_on_with_all_that_i
 ) -> None:
     for attempt in ("first", "again"):
         folder = train(own, teacher_folder, tmp_path / "runs", tmp_path / attempt)
-        assert "beside it the network of the recipe `other`" in read_bundle(folder).card
+        assert "averaged with the network of the recipe `other`" in read_bundle(folder).card
         assert "began as those of `winner/weights_v1.npz`" in read_bundle(folder).card
         assert load_predictor(folder).manifest.cell == "gru"
     logs = sorted((tmp_path / "runs" / "own").rglob("log.jsonl"))
