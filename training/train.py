@@ -68,7 +68,7 @@ def train(
         log.info("%s; split %s", learner.sets.report, learner.sets.splits.sizes())
         network, best = fit(learner, recipe, run, one_batch=dry_run)
         plot_curves(run / "log.jsonl", run / "curves.png", learner.primary)
-        network = learner.complete(network, one_batch=dry_run)
+        network = learner.complete(network)
         learner.calibrate(as_run(network, device_here()))
         folder = export(learner, recipe, text, network, best, models, about)
         set_current(models, recipe.task, folder.name)

@@ -20,6 +20,7 @@ from training.reference.rain_winner import COPIES, Winner
 log = logging.getLogger(__name__)
 
 EDITION_1 = "edition1_hours.parquet"
+_ALIKE = 20  # real hours on either side that the teacher takes for like a generated one
 _LEAST_MM = 0.01  # of an answer: the teacher's go below zero, and gauges do not count less
 
 
@@ -87,6 +88,21 @@ def gather_lessons(recipe: Recipe, data: Path, table: HourTable, rows: Sequence[
         for number, one in enumerate(drawn)
     ]
     return Lessons(real, lessons, _rising(winner, [one.hour for one in drawn], recipe.rain.copies, recipe.rain.raised_db))
+
+
+def pseudo_gauges(
+    gauge_mm: npt.NDArray[np.float32], teacher_mm: npt.NDArray[np.float32], generated_mm: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """A gauge for each generated hour at each level, so that the outer quantiles have more to learn from than a few hundred:
+    the teacher's estimate times what some real hour of like estimate has in its gauge over the teacher's estimate of it."""
+    if not len(generated_mm):
+        return np.zeros_like(generated_mm)
+    order = np.argsort(teacher_mm)
+    ratio = (gauge_mm / teacher_mm)[order]
+    place = np.searchsorted(teacher_mm[order], generated_mm)
+    chance = np.random.default_rng(0)
+    near = place + chance.integers(-_ALIKE, _ALIKE + 1, generated_mm.shape)
+    return np.asarray(generated_mm * ratio[np.clip(near, 0, len(ratio) - 1)], dtype=np.float32)
 
 
 def _rising(winner: Winner, hours: Sequence[Hour], copies: int, raised_db: Sequence[float]) -> Answers:

@@ -63,7 +63,7 @@ class Learner(Protocol):
 
     def network(self) -> TaskNet: ...
 
-    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:
+    def complete(self, network: TaskNet) -> TaskNet:
         """After training: what is served, the network itself or one made of it and of others that are trained now."""
         ...
 

@@ -73,7 +73,7 @@ class MusicLearner:
     def network(self) -> TaskNet:
         return MusicNet(self._recipe, len(self.asset.content))
 
-    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:  # noqa: ARG002
+    def complete(self, network: TaskNet) -> TaskNet:
         return network
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:

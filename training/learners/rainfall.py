@@ -19,15 +19,16 @@ from training import metrics
 from training.data.batches import Batch, Example, LazyExamples
 from training.data.radar_generator import REFLECTIVITIES
 from training.data.rain import HourTable, read_hours
-from training.data.rain_lessons import Lessons, gather_lessons, no_lessons
+from training.data.rain_lessons import Lessons, gather_lessons, no_lessons, pseudo_gauges
 from training.data.report import DataError, ReadReport
 from training.data.splits import Splits, recorded_splits
 from training.learners.learner import Asset, Scores, Sets, scoring_batches
 from training.loop import as_run, device_here, fit
-from training.model import TaskNet, steps_within
+from training.model import TaskNet
 from training.rain_calibration import calibration
+from training.rain_loss import REF_PRESENT, apart, distance, falls
 from training.rain_mean import Beside, RainfallMean, beside_of
-from training.rain_net import RainfallNet, Reflectivities, log_rate
+from training.rain_net import RainfallNet, Reflectivities
 from training.rain_start import BegunStack, Start, start_of
 from training.recipe import Recipe
 from training.run_folder import keep_recipe
@@ -38,9 +39,6 @@ QUANTILES = (0.05, 0.5, 0.95)
 _SCORING_ITEMS = 256
 _HOURS_FOR_SCALER = 20_000
 _MOST_ENCODED = 200_000  # hours kept encoded, about 0.5 GB; of more, each is encoded when its turn comes
-_ALIKE = 20  # real hours on either side that the teacher takes for like a generated one
-_MM_WEIGHT = 0.3  # of a millimetre beside a unit of ln(1 + mm)
-_RISE_EVERY, _MOST_RISE_DB = 4, 6.0
 _GOLDEN = [
     {
         "radardist_km": 10.0,
@@ -102,7 +100,7 @@ class RainLearner:
         self._raised_db, self._own_level = torch.tensor(recipe.rain.raised_db), recipe.rain.raised_db.index(0.0)
         self._lessons = lessons
         own_mm = lessons.real.mm[plausible, self._own_level]
-        self._pseudo_mm = _pseudo_gauges(table.gauge_mm[plausible], own_mm, lessons.answers.mm)
+        self._pseudo_mm = pseudo_gauges(table.gauge_mm[plausible], own_mm, lessons.answers.mm)
         first_generated = len(table)
         learned = [*plausible, *range(first_generated, first_generated + len(lessons.generated))]
         self.sets = Sets(
@@ -135,7 +133,7 @@ class RainLearner:
         begun = BegunStack(self._start.network, self.asset.content) if self._start else None
         return RainfallNet(self._recipe, len(FEATURES), self.reflectivities, begun)
 
-    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:
+    def complete(self, network: TaskNet) -> TaskNet:
         """The mean of the network and the one that the recipe has beside it, trained now."""
         if not self._beside:
             return network
@@ -146,7 +144,7 @@ class RainLearner:
         )
         with self._folder("beside") as folder:
             keep_recipe(folder, self._beside.text)
-            trained, _ = fit(other, recipe, folder, one_batch=one_batch)
+            trained, _ = fit(other, recipe, folder)
         return RainfallMean([cast(RainfallNet, one) for one in (network, trained)])
 
     @contextmanager
@@ -173,12 +171,12 @@ class RainLearner:
         pinball = torch.maximum(quantile * error, (quantile - 1) * error) * known[:, :, None]
         middle = pinball[:, :, 1] * torch.where(taught, real * self._recipe.rain.gauge_weight, 1.0)
         losses = pinball[:, :, 0] + middle + pinball[:, :, 2]
-        losses = losses + taught * _distance(estimate[:, :, 1], torch.nan_to_num(teacher))
-        losses = losses + _apart(rates, *network.as_read(batch.targets[:, :, :, 2], batch.lengths))
+        losses = losses + taught * distance(estimate[:, :, 1], torch.nan_to_num(teacher))
+        losses = losses + apart(rates, *network.as_read(batch.targets[:, :, :, 2], batch.lengths))
         loss = losses.sum() / (known | taught).sum()
         if weight := self._recipe.rain.rise_weight:
             own = estimate[:, self._own_level, 1]
-            loss = loss + weight * _falls(network, batch, own, self._recipe.rain.rise_a_db)
+            loss = loss + weight * falls(network, batch, own, self._recipe.rain.rise_a_db)
         return loss
 
     def score(self, run: Run, examples: Sequence[Example]) -> Scores:
@@ -218,7 +216,7 @@ class RainLearner:
             gauge[rows] = batch.targets.numpy()[:, 0, self._own_level, 0]
             # Feature 0 is unscaled: its sum over the hour is Marshall-Palmer's estimate.
             physics[rows] = feeds["scans"][:, :, 0].sum(axis=1)
-            echo[rows] = feeds["scans"][:, :, _REF_PRESENT].max(axis=1) > 0
+            echo[rows] = feeds["scans"][:, :, REF_PRESENT].max(axis=1) > 0
         return _Said(quantiles, gauge, physics, echo)
 
     def _said_by_folds(self) -> Iterator[_Said]:
@@ -272,52 +270,13 @@ def _check_there_is_something_to_learn(table: HourTable, splits: Splits) -> None
     if len(gauges) == 1:
         raise DataError(f"all training hours have a gauge of {gauges.pop():g} mm, so there is nothing to tell apart")
     plausible = [row for row in splits.validation if table.gauge_mm[row] < metrics.IMPLAUSIBLE_MM]
-    if not any(features(table.hour(row))[:, _REF_PRESENT].max() > 0 for row in plausible):
+    if not any(features(table.hour(row))[:, REF_PRESENT].max() > 0 for row in plausible):
         raise DataError(f"no validation hour has reflectivity and a gauge below {metrics.IMPLAUSIBLE_MM:g} mm")
 
 
 _NAMES = list(FEATURES)
 _MEASURED = [_NAMES.index(name) for name in REFLECTIVITIES]
 _PRESENT = [_NAMES.index(f"{name}_present") for name in REFLECTIVITIES]
-_REF_PRESENT = _NAMES.index("Ref_present")
-
-
-def _falls(network: RainfallNet, batch: Batch, estimate_mm: Tensor, least_a_db: float) -> Tensor:
-    """By how much ln(1 + mm) falls on average, or rises by too little, when `Ref` alone rises by up to _MOST_RISE_DB; in one of
-    _RISE_EVERY hours of the batch."""
-    some = slice(None, None, _RISE_EVERY)
-    scans, lengths, before = batch.inputs[some], batch.lengths[some], torch.log1p(estimate_mm[some])
-    decibel = _MOST_RISE_DB * torch.rand(len(scans), device=scans.device)
-    after = torch.log1p(network(network.raised(scans, decibel, 1), lengths)[0][:, 0, 1])
-    echo = scans[:, :, _REF_PRESENT].amax(1)
-    return (torch.relu(before * (1 + least_a_db * decibel) - after) * echo).mean()
-
-
-def _distance(estimate_mm: Tensor, teacher_mm: Tensor) -> Tensor:
-    """[batch]: on a log scale, for light rain, and in millimetres, which is what counts in the end."""
-    log_distance = (torch.log1p(estimate_mm) - torch.log1p(teacher_mm)).abs()
-    return log_distance + _MM_WEIGHT * (estimate_mm - teacher_mm).abs()
-
-
-def _apart(rates: Tensor, said_mm_h: Tensor, lengths: Tensor) -> Tensor:
-    """[batch, levels]: how far the rates of scans are from what the teacher says of them, on a log scale, on average."""
-    counts = steps_within(lengths, rates.shape[1])[:, :, None] & torch.isfinite(said_mm_h)
-    return ((rates - log_rate(torch.nan_to_num(said_mm_h))).abs() * counts).sum(1) / lengths[:, None]
-
-
-def _pseudo_gauges(
-    gauge_mm: npt.NDArray[np.float32], teacher_mm: npt.NDArray[np.float32], generated_mm: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """A gauge for each generated hour at each level, so that the outer quantiles have more to learn from than a few hundred:
-    the teacher's estimate times what some real hour of like estimate has in its gauge over the teacher's estimate of it."""
-    if not len(generated_mm):
-        return np.zeros_like(generated_mm)
-    order = np.argsort(teacher_mm)
-    ratio = (gauge_mm / teacher_mm)[order]
-    place = np.searchsorted(teacher_mm[order], generated_mm)
-    chance = np.random.default_rng(0)
-    near = place + chance.integers(-_ALIKE, _ALIKE + 1, generated_mm.shape)
-    return np.asarray(generated_mm * ratio[np.clip(near, 0, len(ratio) - 1)], dtype=np.float32)
 
 
 def _scaler(table: HourTable, rows: Sequence[int]) -> list[dict[str, Any]]:

@@ -196,7 +196,7 @@ class SentimentLearner:
         line = NGrams(self._corpus[:labelled], labels)
         return {"n-grams": line.logits([*self._validation_words, *self._corpus[labelled:]])}
 
-    def complete(self, network: TaskNet, *, one_batch: bool = False) -> TaskNet:  # noqa: ARG002
+    def complete(self, network: TaskNet) -> TaskNet:
         return network
 
     def loss(self, network: TaskNet, batch: Batch) -> Tensor:
