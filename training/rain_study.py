@@ -26,8 +26,8 @@ from training.data.splits import Splits
 from training.learners.rainfall import RainLearner
 from training.loop import as_run, device_here, fit
 from training.rain_calibration import calibration
-from training.rain_mean import beside_of
-from training.rain_start import start_of
+from training.rain_mean import Beside, beside_of
+from training.rain_start import Start, start_of
 from training.recipe import Generator, Recipe
 from training.reference.rain_winner import Winner
 
@@ -72,8 +72,9 @@ def rain_study(data: Path, recipes: dict[str, Recipe], runs: Path, folds: int = 
             key = (recipe.generator, recipe.rain.teacher, recipe.rain.copies, recipe.rain.raised_db)
             if key not in pools:
                 pools[key] = gather_lessons(recipe, data, table, range(len(table)), _POOL * recipe.generator.hours)
-            folder = runs / "rain-cv" / f"{name}-{_digest(recipe, table, folds, seed)}"
-            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed, data))
+            start, beside = start_of(recipe, data), beside_of(recipe, data)
+            folder = runs / "rain-cv" / f"{name}-{_digest(recipe, beside, table, folds, seed)}"
+            judged.append(_cross_validate(folder, recipe, table, report, pools[key], folds, repeats, seed, start, beside))
     gauge = table.gauge_mm.astype(np.float64)
     echo = np.array([np.isfinite(hour.reflectivity_dbz).any() for hour in hours])
     return _table([*_constants(gauge, echo), *judged], gauge, echo)
@@ -97,9 +98,9 @@ def _constants(gauge: Floats, echo: npt.NDArray[np.bool_]) -> list[Judged]:
     return [Judged("zero", np.zeros((1, len(gauge)))), Judged("median", np.full((1, len(gauge)), np.median(plausible)))]
 
 
-def _digest(recipe: Recipe, table: HourTable, folds: int, seed: int) -> str:
+def _digest(recipe: Recipe, beside: Beside | None, table: HourTable, folds: int, seed: int) -> str:
     """Of all that the networks depend on: another recipe or other hours get folders of their own."""
-    told = f"{recipe.model_dump_json()} {folds} {seed}".encode() + table.gauge_mm.tobytes()
+    told = f"{recipe.model_dump_json()}{beside.text if beside else ''} {folds} {seed}".encode() + table.gauge_mm.tobytes()
     return hashlib.sha256(told).hexdigest()[:12]
 
 
@@ -112,9 +113,9 @@ def _cross_validate(
     folds: int,
     repeats: int,
     seed: int,
-    data: Path,
+    start: Start | None,
+    beside: Beside | None,
 ) -> Judged:
-    start, beside = start_of(recipe, data), beside_of(recipe, data)
     quantiles = np.zeros((repeats, len(table), 3))
     monotone = np.zeros((repeats, len(table), len(RAISED_DB)), dtype=bool)
     for repeat in range(repeats):

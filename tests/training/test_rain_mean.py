@@ -17,6 +17,7 @@ from training import rain_mean
 from training.graph import build_graph
 from training.loop import as_run
 from training.rain_mean import RainfallMean, beside_of
+from training.rain_study import rain_study
 from training.recipe import RecipeError, read_recipe
 from training.train import train
 
@@ -78,3 +79,12 @@ def test_a_recipe_that_is_not_there_is_named(own: Path, teacher_folder: Path) ->
     (own.parent / "other.toml").unlink()
     with pytest.raises(RecipeError, match=r"other\.toml: not readable"):
         beside_of(read_recipe(own), teacher_folder)
+
+
+def test_folds_of_the_mean_are_anew_where_the_other_recipe_is_another(own: Path, teacher_folder: Path, tmp_path: Path) -> None:
+    for rate in ("0.001", "0.002"):
+        other = own.parent / "other.toml"
+        other.write_text(other.read_text().replace("learning_rate = 0.001", f"learning_rate = {rate}"))
+        assert "| own |" in rain_study(teacher_folder, {"own": read_recipe(own)}, tmp_path / "runs", folds=2, repeats=1)
+    trained = sorted(path.parent.name for path in (tmp_path / "runs" / "rain-cv").glob("*/*/beside"))
+    assert trained == ["1-1", "1-1", "1-2", "1-2"]
