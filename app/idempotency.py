@@ -138,8 +138,8 @@ def forget(connection: Connection, keep: timedelta) -> int:
     is_old = IdempotencyKey.time < datetime.now(UTC) - keep
     request_ids = list(connection.scalars(select(IdempotencyKey.request_id).where(is_old).limit(_FORGOTTEN_AT_A_TIME)))
     if request_ids:
-        connection.execute(update(RequestRecord).where(RequestRecord.request_id.in_(request_ids)).values(answer=None))
         connection.execute(delete(IdempotencyKey).where(is_old, IdempotencyKey.request_id.in_(request_ids)))
+        connection.execute(update(RequestRecord).where(RequestRecord.request_id.in_(request_ids)).values(answer=None))
     return len(request_ids)
 
 
@@ -154,8 +154,8 @@ def end_claims(connection: Connection, process_ids: Iterable[int]) -> None:
 
 
 def end_claims_of(connection: Connection, places: list[Place]) -> None:
-    """Of requests whose rows were just removed, in the order of their time: nothing stays, and a young key without a row would
-    look as if it were in flight."""
+    """Of requests whose rows are about to be removed, in the order of their time: nothing stays, and a young key without a row
+    would look as if it were in flight."""
     around = IdempotencyKey.time.between(places[0].time - _MOST_FLIGHT, places[-1].time + _MOST_FLIGHT)
     request_ids = [place.request_id for place in places]
     connection.execute(delete(IdempotencyKey).where(around, IdempotencyKey.request_id.in_(request_ids)))

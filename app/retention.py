@@ -52,15 +52,15 @@ def empty_payloads(engine: Engine, selection: Selection, after: Place | None = N
 
 
 def _change(
-    engine: Engine, change: Delete | Update, places: list[Place], also: Callable[[Connection, list[Place]], None] | None = None
+    engine: Engine, change: Delete | Update, places: list[Place], first: Callable[[Connection, list[Place]], None] | None = None
 ) -> Batch:
     request_ids = [place.request_id for place in places]
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        if first:  # keys before rows, as a request that takes over a key does: in another order they could wait for each other
+            first(connection, places)
         done = connection.execute(change.where(RequestRecord.request_id.in_(request_ids)))
-        if also:
-            also(connection, places)
         return Batch(done.rowcount, places[-1])
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, select, text
 
 from app.database import make_engine, migrate
+from app.idempotency import Claim, IdempotencyKey
 from app.log_rows import Selection, count
 from app.request_log import RequestLog
 from app.retention import Retention, delete_rows, empty_payloads
@@ -178,6 +180,36 @@ def test_one_process_at_a_time_removes_rows_from_a_postgresql(postgres: str) -> 
         other.execute(text("DROP SCHEMA public CASCADE"))
         other.execute(text("CREATE SCHEMA public"))
         other.commit()
+    engine.dispose()
+
+
+def test_a_purge_and_a_request_that_takes_over_a_key_do_not_wait_for_each_other(own_postgres: Any) -> None:
+    engine = make_engine(own_postgres.get_uri())
+    (old,) = store(engine, 40)
+    claim = Claim("", "key", "0" * 64, str(uuid.uuid4()), 1)
+    key = {"caller": "", "key": "key", **claim.values(), "request_id": old, "time": datetime.now(UTC) - timedelta(days=40)}
+
+    def take_over() -> object:
+        with engine.begin() as connection:
+            return claim.made(timedelta(days=1))(connection)
+
+    def waiting() -> int:
+        with engine.connect() as connection:
+            return int(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0)
+
+    with engine.begin() as connection:
+        connection.execute(insert(IdempotencyKey).values(key))
+    with ThreadPoolExecutor(2) as threads, engine.connect() as earlier:
+        earlier.execute(select(IdempotencyKey).with_for_update())
+        taken = threads.submit(take_over)
+        until(lambda: waiting() == 1)
+        purged = threads.submit(lambda: list(delete_rows(engine, before(30))))
+        until(lambda: waiting() == 2)
+        earlier.rollback()
+        assert taken.result() is None
+        assert [batch.rows for batch in purged.result()] == [1]
+    with engine.connect() as connection:
+        assert connection.scalar(select(IdempotencyKey.request_id)) == claim.request_id
     engine.dispose()
 
 
