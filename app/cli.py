@@ -117,9 +117,10 @@ def predict_sentiment(
     models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Probability that each TEXT is positive; a JSON line each."""
-    from app.schemas import SentimentPrediction
+    from app.schemas import SentimentPrediction, SentimentRequest
     from app.tasks.word_weights import word_weights
 
+    SentimentRequest(texts=texts, explain=explain)  # refuses what the service would
     predictor = _predictor(models, "sentiment")
     task, run = predictor.task, predictor.run
 
@@ -160,10 +161,13 @@ def predict_music(
     models: ModelsOption = DEFAULT_MODELS,
 ) -> None:
     """Continue a tune; it appears as it grows."""
+    from app.schemas import GenerateRequest
     from app.tasks.sampling import Sampling
 
-    predictor = _predictor(models, "music")
     prompt = prompt.replace("\\n", "\n")
+    # Refuses what the service would.
+    GenerateRequest(prompt=prompt, max_characters=max_characters, temperature=temperature, top_p=top_p, seed=seed)
+    predictor = _predictor(models, "music")
     continuation = predictor.task.continuation(predictor.run, prompt, Sampling(max_characters, temperature, top_p, seed))
     first = next(continuation, "")  # a prompt that cannot be gone on with is refused here
     typer.echo(prompt + first, nl=False)

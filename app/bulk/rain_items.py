@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import ValidationError
 
 from app.bulk.items import Item, TaskItems, id_value
-from app.bulk.rows import BulkError, Kind, Row, Rows, shown
+from app.bulk.rows import BulkError, Kind, Row, Rows, found, shown
 from app.schemas import RadarHour, Scan
 from app.tasks.rainfall import MEASUREMENTS, MOST_SCANS, Hour, Rainfall, baselines_mm
 from app.tasks.task import Run
@@ -36,7 +36,7 @@ class RainItems(TaskItems):
     def __init__(self, rows: Rows) -> None:
         needed = ("scans",) if "scans" in rows.columns else _NEEDED
         if missing := [name for name in needed if name not in rows.columns and (rows.header or name != "Ref")]:
-            raise BulkError(f"no column {missing}, found {rows.columns}")
+            raise BulkError(f"no column {missing}, {found(rows.columns)}")
         self.absent = [name for name in MEASUREMENTS if name not in rows.columns] if rows.header else []
         self.ids = {"Id": rows.kind("Id") if "Id" in rows.columns else "string"}
         self.needed = [name for name in ("Id", "radardist_km", *_SCAN) if name in rows.columns]

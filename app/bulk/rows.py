@@ -1,7 +1,7 @@
 """What every reader yields, whatever the file's format."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -10,6 +10,8 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 
 Kind = Literal["string", "integer", "number", "boolean"]
 """What a column of the output holds."""
+
+_SHOWN_NAMES = 12
 
 
 class BulkError(ValueError):
@@ -67,3 +69,9 @@ def shown(value: Any) -> str:
     """What was got, short enough for a message and safe to encode."""
     text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def found(names: Sequence[str]) -> str:
+    """The first columns, for a message. Without a header they may be thousands, or whole reviews."""
+    more = len(names) - _SHOWN_NAMES
+    return f"found [{', '.join(map(shown, names[:_SHOWN_NAMES]))}]" + (f" and {more} more" if more > 0 else "")

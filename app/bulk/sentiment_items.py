@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from app.bulk.items import Item, TaskItems, id_value
-from app.bulk.rows import BulkError, Kind, Row, Rows, shown
+from app.bulk.rows import BulkError, Kind, Row, Rows, found, shown
 from app.tasks.sentiment import Sentiment
 from app.tasks.task import Run
 
@@ -23,15 +23,15 @@ class SentimentItems(TaskItems):
     }
 
     def __init__(self, rows: Rows, text_column: str | None, id_columns: Sequence[str]) -> None:
-        found = [name for name in _TEXT_COLUMNS if name in rows.columns]
-        if not (text_column in rows.columns if text_column else found):
+        usual = [name for name in _TEXT_COLUMNS if name in rows.columns]
+        if not (text_column in rows.columns if text_column else usual):
             wanted = repr(text_column) if text_column else " or ".join(map(repr, _TEXT_COLUMNS))
-            raise BulkError(f"no column {wanted} with the texts, found {rows.columns}; --text-column names another")
-        self.text_column = text_column or found[0]
+            raise BulkError(f"no column {wanted} with the texts, {found(rows.columns)}; --text-column names another")
+        self.text_column = text_column or usual[0]
         if rows.typed and rows.kind(self.text_column) != "string":
             raise BulkError(f"column {self.text_column!r} holds a {rows.kind(self.text_column)}, allowed is text")
         if missing := [name for name in id_columns if name not in rows.columns]:
-            raise BulkError(f"no column {missing} for --id-column, found {rows.columns}")
+            raise BulkError(f"no column {missing} for --id-column, {found(rows.columns)}")
         copied = list(id_columns) or [name for name in _ID_COLUMNS if name in rows.columns and name != self.text_column][:1]
         if taken := {"row", *self.answers, "error"} & set(copied):
             raise BulkError(f"--id-column {sorted(taken)}: the output has a column of its own by that name")

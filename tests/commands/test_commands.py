@@ -142,6 +142,10 @@ def test_a_bad_file_and_a_missing_model_end_with_one_line(gatehouse: Command, ti
         assert code == 1
         assert err.startswith(f"error: {fault}")
         assert len(err.splitlines()) == 1
+    for task in (("sentiment", "good", ""), ("music", "")):
+        code, out, err = gatehouse("predict", *task, "--models", tiny_models)
+        assert (code, out) == (1, "")
+        assert err.endswith("String should have at least 1 character\n")
     code, _, err = gatehouse("predict", "sentiment", "good")
     assert code == 1
     assert err.startswith("error: models/sentiment/CURRENT: not readable")

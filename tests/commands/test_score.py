@@ -181,6 +181,8 @@ def test_a_file_of_which_nothing_can_be_read_fails_and_says_why(score: Score, tm
         ("in.csv", "text,label\ngood,1\n", ("--id-column", "label"), "the output has a column of its own by that name"),
         ("in.csv", "text,text\ngood,1\n", (), "not a CSV header: ['text'] more than once, allowed is once"),
         ("in.csv", "", (), "found []"),
+        ("in.csv", "good " * 999 + "\nbad\n", (), f"found ['{'good ' * 11}g...]; --text-column"),
+        ("in.csv", ",".join(map(str, range(14))) + "\n", ("--task", "rainfall"), "'10', '11'] and 2 more"),
         ("in.csv", "Id,minutes_past,radardist_km\n", ("--task", "rainfall"), "no column ['Ref'], found"),
         ("in.csv", "text\ngood\n", ("--task", "rainfall", "--id-column", "text"), "--id-column are for sentiment"),
         ("in.csv", "text\ngood\n", ("--output", "in.csv"), "the output would take the place of the input"),
