@@ -73,9 +73,10 @@ class Batcher(Generic[Raw, Prediction]):
         answer = asyncio.get_running_loop().create_future()
         request = Request(answer, [None] * len(raws), time.perf_counter() + self._most_wait_s, left=len(raws))
         with self._lock:
-            self._line.join(request, raws)
+            shortest = self._line.join(request, raws)
             self._work_waits.notify(len(raws))
-            self._call_short()
+            if shortest <= SHORT_STEPS:  # woken for others, it would only be in the way of those who work
+                self._call_short()
         try:
             await answer
         except asyncio.CancelledError:

@@ -9,6 +9,7 @@ are most alike: padding costs as much as useful steps.
 import asyncio
 import heapq
 import itertools
+import sys
 import time
 from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
@@ -100,14 +101,16 @@ class Line:
             item.length <= SHORT_STEPS for *_, item in self._arrived
         )
 
-    def join(self, request: Request, raws: Sequence[Any]) -> None:
-        """One item for each of a request's."""
-        steps = 0
+    def join(self, request: Request, raws: Sequence[Any]) -> int:
+        """One item for each of a request's; how long the shortest is, at a guess."""
+        steps, shortest = 0, sys.maxsize
         for position, raw in enumerate(raws):
             guess = self._task.guess_length(raw)
             steps += guess
+            shortest = min(shortest, guess)
             item = Item(request, position, raw, request.arrived + steps * _PATIENCE_S, guess)
             heapq.heappush(self._arrived, (item.due, next(self._order), item))
+        return shortest
 
     def to_encode(self, wanted: Callable[[Request], bool], only_short: bool = False) -> list[Item]:
         """Takes out those due first of what was not encoded yet, as many as one turn may encode."""

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 Form = Literal["json", "text"]
 
 _MOST_WAITING = 10_000
-_GATHER_S = 0.02  # under load, lines share a write
+_GATHER_S = 0.1  # under load, lines share a write
 _MOST_WAIT_S = 0.5
 # As much as a pipe takes in one piece: of several processes that share it, none writes into another's line.
 _MOST_PIECE_BYTES = 4096
