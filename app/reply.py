@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi.sse import format_sse_event
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
 from app.entry import Entry
@@ -98,20 +97,19 @@ class Reply:
             await self._send({"type": "http.response.body", "body": bytes(self._body)})
 
     async def _begin(self, message: Message) -> None:
-        entry, headers = self.entry, MutableHeaders(scope=message)
+        entry, own = self.entry, message["headers"]
         if entry.claim:
-            self._own_headers = [*headers.raw]
-        headers["X-Request-ID"] = entry.request_id
+            self._own_headers = [*own]
+        headers = message["headers"] = [*own, (b"x-request-id", entry.request_id.encode()), *entry.headers]
         if entry.client_request_id:
-            headers["X-Client-Request-Id"] = entry.client_request_id
-        headers.raw.extend(entry.headers)
+            headers.append((b"x-client-request-id", entry.client_request_id.encode()))
         entry.status = message["status"]
-        if not headers.get("content-type", "").startswith("text/event-stream"):
+        if not any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in own):
             self._start = message
             return
         entry.stream = "started"
         try:
-            headers.raw.append(_marked(await self._begin_stream(entry)))
+            headers.append(_marked(await self._begin_stream(entry)))
         except LogUnavailable:
             entry.stream, entry.status = None, 0
             raise

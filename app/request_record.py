@@ -1,5 +1,6 @@
 """The table of requests: RequestRecord, one row for every request answered under /v1 and every inference under /v2."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +9,20 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 Row = dict[str, Any]
+"""Column -> value; what is left out is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """In place of the value that it says: known to be JSON that databases and answers can carry, it is stored as it is."""
+
+    text: str
 
 
 def size_bytes(row: Row) -> int:
     """About what its payloads take, if they are stored."""
     return int(row.get("request_bytes") or 0) + int(row.get("response_bytes") or 0)
 
-
-"""Column -> value; what is left out is empty."""
 
 _IS_OPEN = text("stream = 'started'")
 _IS_OBSERVED = text("observed IS NOT NULL")
