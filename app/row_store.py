@@ -34,7 +34,7 @@ def _numbers(observed: Observed) -> str:
 
 
 def _json(value: Any) -> str:
-    """In ASCII, which a database can keep whatever its encoding. What callers sent may be nested deeper than pydantic_core goes."""
+    """In ASCII, which any database can keep. What callers sent may be nested deeper than pydantic_core goes."""
     if isinstance(value, JsonText):
         return value.text if value.text.isascii() else json.dumps(json.loads(value.text))
     return json.dumps(value)
