@@ -23,8 +23,7 @@ _MOST_CLIENT = 64  # an address; what a proxy says may be anything
 class Entry:
     """Made by the middleware, filled in by the route, written by the middleware.
 
-    `inputs` and `outputs` are what is stored in place of bodies that are not all JSON; `in_models`: whether both bodies are,
-    and fit the operation's models. `claim`: its Idempotency-Key, if it
+    `inputs` and `outputs` are what is stored in place of bodies that are not all JSON. `claim`: its Idempotency-Key, if it
     is the request that uses it; `keeps_claim`: whether it has used it up. `commits`: when its row was waited for, from and to,
     as perf_counter counts.
     """
@@ -50,7 +49,6 @@ class Entry:
     stream: str | None = None
     inputs: Any = None
     outputs: Any = None
-    in_models: bool = False
     observed: Observed | None = None
     claim: Claim | None = None
     keeps_claim: bool = False

@@ -132,7 +132,7 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
 
 
 def forget(connection: Connection, keep: timedelta) -> int:
-    """Keys that are older, and the answers that were kept for them. A thousand at a time; how many."""
+    """Keys that are older, then the answers that were kept for them, as `_taken_over` does. A thousand at a time; how many."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
     is_old = IdempotencyKey.time < datetime.now(UTC) - keep

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic_core import to_json
 
 from app.entry import Entry
-from app.request_record import JsonText
 from app.settings import Settings
 
 
@@ -25,8 +24,6 @@ class Payloads:
             return None, None
         if self._mode == "hashed":
             return self._hash(entry.request_body), self._hash(outputs)
-        if entry.in_models and not entry.error_code:
-            return JsonText(entry.request_body.decode()), JsonText(outputs.decode())
         if entry.replay_of:
             return _if_json(entry.request_body), _if_json(outputs)
         inputs = entry.inputs if entry.inputs and _fits(entry.inputs) else as_payload(entry.request_body)

@@ -1,6 +1,5 @@
 """The table of requests: RequestRecord, one row for every request answered under /v1 and every inference under /v2."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,13 +9,6 @@ from sqlalchemy.types import TypeDecorator
 
 Row = dict[str, Any]
 """Column -> value; what is left out is empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class JsonText:
-    """In place of the value that it says: known to be JSON that databases and answers can carry, it is stored as it is."""
-
-    text: str
 
 
 def size_bytes(row: Row) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from app.database import cut, is_sqlite, take_out
 from app.presence import is_present
-from app.request_record import JsonText, RequestRecord, Row
+from app.request_record import RequestRecord, Row
 from app.tasks.task import Observed
 
 log = logging.getLogger(__name__)
@@ -33,23 +33,16 @@ def _numbers(observed: Observed) -> str:
     return to_json(observed).decode()
 
 
-def _json(value: Any) -> str:
-    """In ASCII, which any database can keep. What callers sent may be nested deeper than pydantic_core goes."""
-    if isinstance(value, JsonText):
-        return value.text if value.text.isascii() else json.dumps(json.loads(value.text))
-    return json.dumps(value)
-
-
 _TABLE: Table = RequestRecord.__table__  # type: ignore[assignment]
 _COLUMNS = [field.name for field in _TABLE.columns if field.name != "feedback"]  # which comes later
 _EMPTY: Row = dict.fromkeys(_COLUMNS)
 _JSON: dict[str, Callable[[Any], str]] = {
-    "inputs": _json,
-    "outputs": _json,
-    "answer": _json,
+    "inputs": json.dumps,
+    "outputs": json.dumps,
+    "answer": json.dumps,
     "observed": _numbers,
 }
-"""Column -> its text."""
+"""Column -> its text. What callers sent may be nested deeper than pydantic_core goes."""
 _LATE_S = 0.5  # so much longer than its limit a statement may take before its connection is cut
 
 MOST_ROWS_A_COMMIT = 256

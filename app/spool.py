@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 from app.file_lock import locked
-from app.request_record import JsonText, Row
+from app.request_record import Row
 
 log = logging.getLogger(__name__)
 
@@ -174,12 +174,8 @@ def _write(segment: IO[bytes], text: bytes) -> None:
 
 
 def _line(kind: Kind, row: Row) -> bytes:
-    text = json.dumps([kind, row], default=_plain, allow_nan=False).encode()
+    text = json.dumps([kind, row], default=str, allow_nan=False).encode()
     return b"%d %08x %b\n" % (len(text), zlib.crc32(text), text)
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(value.text) if isinstance(value, JsonText) else str(value)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -37,7 +37,6 @@ class JsonRoute(APIRoute):
             answer = await endpoint(_body(model, request), request)
             if isinstance(answer, Response):
                 return answer
-            _entry(request).in_models = True
             return Response(answer.__pydantic_serializer__.to_json(answer), media_type=_JSON)
 
         return handle
@@ -45,16 +44,11 @@ class JsonRoute(APIRoute):
 
 def _body(model: type[BaseModel], request: Request) -> BaseModel:
     """What the middleware has read. Raises RequestValidationError as FastAPI does."""
-    entry = _entry(request)
+    entry: Entry = request.state.entry
     content_type = request.headers.get("content-type", "")
     if content_type != _JSON and not is_json(content_type):
         raise RequestValidationError([{"type": "content_type", "loc": ("body",), "input": entry.request_body}])
     return validated(model, entry.request_body)
-
-
-def _entry(request: Request) -> Entry:
-    entry: Entry = request.state.entry
-    return entry
 
 
 def validated(model: type[BodyT], content: bytes) -> BodyT:

@@ -22,7 +22,7 @@ import app.spool
 from app import examples
 from app.backlog import Backlog, bring_strays_home
 from app.database import make_engine, migrate
-from app.request_record import JsonText, RequestRecord
+from app.request_record import RequestRecord
 from app.row_store import RowStore
 from app.settings import Settings
 from app.spool import Spool, Spooled, SpoolFull, left_behind, read
@@ -162,10 +162,10 @@ def row(**changes: Any) -> dict[str, Any]:
 
 def test_what_was_spooled_is_read_as_it_was(tmp_path: Path) -> None:
     spool, rows = Spool(tmp_path, 10_000, 1), [("row", row()), ("end", {"request_id": "x", "stream": "finished"})]
-    spool.add([*rows, ("row", {"outputs": JsonText(' {"a":"\\u00e9"}')})])  # type: ignore[list-item]
+    spool.add(rows)  # type: ignore[arg-type]
     segment = spool.take()
     assert segment
-    assert list(read(segment)) == [*rows, ("row", {"outputs": {"a": "é"}})]
+    assert list(read(segment)) == rows
     spool.done(segment)
     assert (spool.rows, spool.size_bytes, spool.take()) == (0, 0, None)
     spool.close()
